@@ -1,0 +1,47 @@
+//! Bytes under their content hash, each account its own.
+//!
+//! Only whole, verified contents ever appear: a name is visible once its bytes are synced.
+//! Who needs a blob and when it may go is the store's to know.
+
+mod local;
+
+pub use local::LocalBlobs;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use picloud_types::{AccountId, Hash};
+
+/// A stream of parts of a content.
+pub type ByteStream = BoxStream<'static, std::io::Result<Bytes>>;
+
+/// Why a blob could not be stored or read.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    #[error("blob {0} does not exist")]
+    NotFound(Hash),
+    #[error("the content has hash {found}, not {announced} as announced")]
+    HashMismatch { announced: Hash, found: Hash },
+    #[error("the content is larger than {limit} bytes")]
+    TooLarge { limit: u64 },
+    #[error("no space left for blobs")]
+    DiskFull,
+    #[error("blob store: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Where contents are kept.
+#[async_trait]
+pub trait Blobs: Send + Sync + std::fmt::Debug + 'static {
+    /// Stores a content in constant memory and checks it against `hash`; returns its size.
+    /// When it returns, the content is on disk. Storing one that is there is harmless.
+    async fn put(&self, account: AccountId, hash: Hash, content: ByteStream, limit: u64) -> Result<u64, BlobError>;
+    /// Stores many small contents with as few syncs as possible.
+    async fn put_many(&self, account: AccountId, contents: Vec<(Hash, Bytes)>) -> Result<(), BlobError>;
+    /// Size and content.
+    async fn get(&self, account: AccountId, hash: Hash) -> Result<(u64, ByteStream), BlobError>;
+    /// Removes a content; one that is not there is fine.
+    async fn remove(&self, account: AccountId, hash: Hash) -> Result<(), BlobError>;
+    /// Removes unfinished uploads of an earlier life; called at start.
+    async fn clean(&self) -> Result<(), BlobError>;
+}

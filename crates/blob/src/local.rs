@@ -1,0 +1,1 @@
+//! Contents in a local directory.

@@ -1,0 +1,161 @@
+//! The truth: jobs, accounts, keys, workers, output, in a database.
+//!
+//! `Store` is a list of domain verbs. One method is one transaction, in batches where volume
+//! matters. A method that returns has its effect on disk (synced), unless its documentation
+//! says that it need not survive a loss of power. Nothing here decides what should happen
+//! next; that is the scheduler's. Nothing here looks into a payload.
+//!
+//! Times are passed in, so that tests need no clock.
+
+pub mod contract;
+mod error;
+mod model;
+pub mod sqlite;
+
+pub use error::StoreError;
+pub use model::*;
+
+use async_trait::async_trait;
+use picloud_types::{AccountId, ApiKey, Hash, Jid, JidSet, SpecId, Stream, Timestamp, WorkerId};
+
+/// Result of every verb.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// See the module's documentation. Every verb that names an account sees only that account's
+/// things; another's are as absent as those that never were.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug + 'static {
+    // Settings of the installation.
+
+    /// The value under `name`, after storing `value` there if there was none. Used for secrets
+    /// made once, such as the key that signs job tokens.
+    async fn setting_get_or_insert(&self, name: &str, value: &str) -> Result<String>;
+
+    // Accounts and keys.
+
+    /// Makes an account. A name in use is `Conflict`.
+    async fn account_create(&self, name: &str, admin: bool, now: Timestamp) -> Result<Account>;
+    /// All accounts, by id.
+    async fn account_list(&self) -> Result<Vec<Account>>;
+    /// One account.
+    async fn account_find(&self, account: AccountId) -> Result<Option<Account>>;
+    /// Makes a key whose secret has this SHA-256. (Secrets are 256 random bits: a slow hash adds nothing.)
+    async fn key_create(&self, account: AccountId, secret_hash: Hash, note: &str, now: Timestamp) -> Result<Key>;
+    /// The key with this number, active or not.
+    async fn key_find(&self, key: ApiKey) -> Result<Option<Key>>;
+    /// Keys of an account, oldest first.
+    async fn key_list(&self, account: AccountId) -> Result<Vec<Key>>;
+    /// Switches a key on or off; `NotFound` if the account has no such key.
+    async fn key_set_active(&self, account: AccountId, key: ApiKey, active: bool) -> Result<()>;
+
+    // Making jobs.
+
+    /// Makes the jobs of one request, all or none, and everything they need: the spec (shared
+    /// with equal ones of the account), the gate of their dependencies, references to blobs.
+    ///
+    /// - A `key` seen before answers what the first request answered and changes nothing. The
+    ///   same key with another number of jobs is `Conflict`.
+    /// - The first part of a map reserves `total` consecutive ids; a later part must lie in a
+    ///   reservation of the same account, and ids that exist already are left as they are.
+    /// - A blob that a payload names and the account lacks is `BlobMissing`; nothing is made.
+    /// - Dependencies that are unknown are `JobUnknown`. Those finished are weighed at once:
+    ///   without open ones the jobs start `queued`, or `stalled` where one failed under `Abort`.
+    async fn job_submit(&self, submission: Submission) -> Result<Submitted>;
+
+    // Handing jobs out.
+
+    /// What is queued: per account, class and priority, the number of jobs (counted up to
+    /// `count_cap`) and the oldest one. Empty groups are not listed.
+    async fn backlog(&self, count_cap: u32) -> Result<Vec<Backlog>>;
+    /// Takes queued jobs for a worker, oldest first, up to each pick's `limit`: they become
+    /// `claimed`, their attempt grows by one. Guarded by the state: of two claims of one job one gets it.
+    /// A worker that is not alive gets `WorkerUnknown`. Need not survive a loss of power:
+    /// a restart voids it.
+    async fn job_claim(&self, worker: WorkerId, picks: Vec<Pick>, now: Timestamp) -> Result<Claimed>;
+    /// Applies a worker's report in one transaction; what each part does is said at `Report`.
+    /// Attempts that do not match (another attempt, another worker, ended) are refused and
+    /// change nothing. A report whose results name missing blobs is `BlobMissing`.
+    /// An end resolves dependents in the same transaction, through any number of generations.
+    async fn job_report(&self, worker: WorkerId, report: Report, now: Timestamp) -> Result<Reported>;
+
+    // Workers and leases.
+
+    /// Begins a worker's life, leased until `lease_until`. Lives with the same name are ended first, as by `worker_end`.
+    async fn worker_register(&self, worker: WorkerNew, lease_until: Timestamp, now: Timestamp) -> Result<WorkerRegistered>;
+    /// Extends leases; returns those of `workers` that are not alive any more. Need not survive a loss of power.
+    async fn worker_renew(&self, workers: Vec<WorkerId>, lease_until: Timestamp) -> Result<Vec<WorkerId>>;
+    /// Ends one life. Its jobs go back to the queue; those that are to be killed become `killed`,
+    /// those that are claimed or processing and not restartable become `error` (`WorkerLost`).
+    async fn worker_end(&self, worker: WorkerId, now: Timestamp) -> Result<Ended>;
+    /// Ends every life whose lease ran out before `now`.
+    async fn worker_expire(&self, now: Timestamp) -> Result<Ended>;
+    /// Workers alive, and those that ended after `since`.
+    async fn worker_list(&self, since: Timestamp) -> Result<Vec<Worker>>;
+    /// Kills a worker has not acknowledged: jobs claimed or processing on it with a kill request.
+    async fn worker_kills(&self, worker: WorkerId) -> Result<Vec<AttemptOf>>;
+
+    // Ending and removing jobs.
+
+    /// Kills unfinished jobs (`None`: all of the account). Waiting and queued ones become
+    /// `killed` here and now, with their dependents resolved. Claimed and processing ones get a
+    /// kill request and are returned, so that the caller can wait for their workers: they can
+    /// never be queued again. Unknown ids are `JobUnknown` and nothing changes.
+    async fn job_kill(&self, account: AccountId, jids: Option<JidSet>, now: Timestamp) -> Result<Kill>;
+    /// Removes finished jobs and everything that belongs to them: results, output, references
+    /// to blobs and, after the last job, specs. One that is unfinished is `NotFinished`, an unknown one
+    /// `JobUnknown`; then nothing changes. At most 10,000 a call; the caller splits.
+    async fn job_delete(&self, account: AccountId, jids: JidSet) -> Result<u64>;
+
+    // Looking at jobs.
+
+    /// Statuses in the order asked, equal neighbours joined. Unknown ids are `JobUnknown` with the first one.
+    async fn job_statuses(&self, account: AccountId, jids: JidSet) -> Result<Vec<StatusRun>>;
+    /// How many have not ended, how many of those are queued, which failed first. `JobUnknown` as above.
+    async fn job_progress(&self, account: AccountId, jids: JidSet) -> Result<Progress>;
+    /// Those of `jids` that have ended, in the order asked, at most `limit`.
+    async fn job_finished(&self, account: AccountId, jids: JidSet, limit: u64) -> Result<JidSet>;
+    /// Results from the start of the list up to the first unfinished job, at most `max_count`
+    /// of them and about `max_bytes` of inline payloads. What it returns is on disk.
+    async fn job_results(&self, account: AccountId, jids: JidSet, max_count: u64, max_bytes: u64) -> Result<Vec<JobResult>>;
+    /// Rows with specs, at most 1,000 jobs, `JobUnknown` for a missing one. `outcome` is filled for finished jobs.
+    async fn job_find(&self, account: AccountId, jids: JidSet) -> Result<Vec<JobDetail>>;
+    /// The function and argument payloads of one job.
+    async fn job_pickles(&self, account: AccountId, jid: Jid) -> Result<(picloud_types::Payload, picloud_types::Payload)>;
+    /// A page of jobs, newest first.
+    async fn job_list(&self, account: AccountId, filter: JobFilter, limit: u32) -> Result<Vec<JobDetail>>;
+    /// Jobs per state over all accounts, for metrics.
+    async fn job_counts(&self) -> Result<Vec<(picloud_types::JobState, u64)>>;
+    /// The attempt's account, if the job is claimed or processing in exactly this attempt: what makes a job token good.
+    async fn attempt_alive(&self, jid: Jid, attempt: picloud_types::Attempt) -> Result<Option<AccountId>>;
+    /// Specs by id, for workers.
+    async fn spec_get(&self, specs: Vec<SpecId>) -> Result<Vec<SpecRow>>;
+
+    // Output.
+
+    /// Bytes of a stream from `offset` on, at most `limit`. Where the middle was dropped the
+    /// answer begins later than asked and says so.
+    async fn output_read(&self, account: AccountId, jid: Jid, stream: Stream, offset: u64, limit: u64) -> Result<OutputSlice>;
+    /// The last `limit` bytes of every stream.
+    async fn output_tails(&self, account: AccountId, jid: Jid, limit: u64) -> Result<Vec<(Stream, Vec<u8>)>>;
+
+    // Blobs: what is stored where is the blob crate's; here is who owns and who needs it.
+
+    /// Those of `hashes` the account lacks. The others are kept until `keep_until` at least.
+    async fn blob_missing(&self, account: AccountId, hashes: Vec<Hash>, keep_until: Timestamp) -> Result<Vec<Hash>>;
+    /// Records blobs that are now in the blob store, kept until `keep_until` at least.
+    async fn blob_add(&self, account: AccountId, blobs: Vec<(Hash, u64)>, keep_until: Timestamp) -> Result<()>;
+    /// Size of the account's blob.
+    async fn blob_size(&self, account: AccountId, hash: Hash) -> Result<Option<u64>>;
+    /// Forgets up to `limit` blobs that nothing refers to and whose time is over, and returns
+    /// them so that the caller removes the files.
+    async fn blob_sweep(&self, now: Timestamp, limit: u32) -> Result<Vec<(AccountId, Hash)>>;
+
+    // Housekeeping.
+
+    /// Forgets submission keys older than `before`, and workers ended before then.
+    async fn housekeep(&self, before: Timestamp) -> Result<()>;
+    /// Answers once everything committed so far is on disk, having proved that a write goes through.
+    async fn ping(&self) -> Result<()>;
+    /// Finishes what is under way and closes the files. Later calls are `Closed`.
+    async fn close(&self);
+}

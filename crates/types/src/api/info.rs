@@ -1,0 +1,67 @@
+//! Everything known of a job.
+
+use crate::{Failure, Jid, JidSet, JobSpec, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// `POST /v1/jobs/info`, at most 1,000 jobs. Fields cost what they carry; ask for those needed.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InfoRequest {
+    pub jids: JidSet,
+    /// Groups beyond the basic ones, which are always there.
+    #[serde(default)]
+    pub with: Vec<InfoPart>,
+}
+
+/// A group of fields that is sent on request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InfoPart {
+    /// The last 64,000 bytes of all five streams.
+    Streams,
+    /// The pickled function and arguments.
+    Pickles,
+    /// The profile's text.
+    Profile,
+}
+
+/// Reply, by job id.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct InfoReply {
+    pub info: BTreeMap<Jid, JobInfo>,
+}
+
+/// One job.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct JobInfo {
+    pub jid: Jid,
+    pub status: String,
+    pub attempt: u32,
+    pub created: Timestamp,
+    pub started: Option<Timestamp>,
+    pub finished: Option<Timestamp>,
+    /// Wall-clock time of the function in seconds; so far, while it runs.
+    pub runtime: Option<f64>,
+    pub cpu_user: Option<f64>,
+    pub cpu_system: Option<f64>,
+    pub parent_jid: Option<Jid>,
+    pub worker: Option<String>,
+    /// Why it still waits, in words; none once it runs.
+    pub waiting_because: Option<String>,
+    pub failure: Option<Failure>,
+    /// Every attribute given when the job was made.
+    pub spec: JobSpec,
+    /// Tails of the streams by name, as text; bytes that are no UTF-8 are replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streams: Option<BTreeMap<String, String>>,
+    /// base64 of the pickled function, when it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function_pickle: Option<String>,
+    /// base64 of the pickled `(args, kwargs)`, when it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub args_pickle: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+}

@@ -1,0 +1,196 @@
+//! How a worker talks to the server. Workers dial in and authenticate with the worker token
+//! (`Authorization: Bearer`), so they work behind NAT; there is no other protocol.
+//!
+//! `hello`, then two loops: `pull` hangs until there is work or news, `report` brings back
+//! what happened. Every contact renews the lease. A worker that gets `worker_unknown` has lost
+//! its lease: it ends what it runs and says `hello` again.
+
+use crate::{AccountId, Attempt, Failure, Jid, JobSpec, JobState, SpecId, Stream, Timestamp, Usage, WorkerId, api::service::Package};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// `POST /v1/workers/hello`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hello {
+    /// Stable name of the machine's worker. An earlier life with the same name is over at once.
+    pub name: String,
+    pub hostname: String,
+    pub version: String,
+    /// Hardware threads.
+    pub cpus: u32,
+    /// Compute units offered.
+    pub compute_units: f64,
+    pub memory_bytes: u64,
+    pub pythons: Vec<WorkerPython>,
+}
+
+/// One interpreter of a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WorkerPython {
+    /// Minor version, `3.11`.
+    pub version: String,
+    /// Full version, `3.11.7`.
+    pub full_version: String,
+    pub executable: String,
+    #[serde(default)]
+    pub packages: Vec<Package>,
+}
+
+/// Reply to `hello`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Welcome {
+    pub worker: WorkerId,
+    /// Without contact for this long, the worker's jobs are given to others.
+    pub lease_ms: u64,
+    /// Most bytes of one result.
+    pub payload_max_bytes: u64,
+}
+
+/// `PUT /v1/workers/{id}/pythons`: found after `hello`; replaces the list.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PythonsUpdate {
+    pub pythons: Vec<WorkerPython>,
+}
+
+/// `POST /v1/workers/{id}/pull`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PullRequest {
+    /// Compute units not in use.
+    pub free_units: f64,
+    /// Memory not promised to a job.
+    pub free_memory_bytes: u64,
+    /// Short restartable jobs it takes beyond what runs at once.
+    #[serde(default)]
+    pub prefetch: u32,
+    /// Hang this long when there is nothing, at most 60,000.
+    #[serde(default)]
+    pub wait_ms: u64,
+}
+
+/// Header of the reply to `pull`. Frames that follow: the function payload of each of `specs`,
+/// then the argument payload of each of `jobs`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct PullHeader {
+    pub specs: Vec<PulledSpec>,
+    pub jobs: Vec<PulledJob>,
+    /// Jobs of this worker that must not start, or be interrupted if they run. Acknowledge each
+    /// with `kills_seen`; repeated until then.
+    pub kills: Vec<AttemptRef>,
+}
+
+/// A spec that jobs of this reply refer to.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PulledSpec {
+    pub id: SpecId,
+    pub account: AccountId,
+    pub spec: JobSpec,
+    /// Compute units one such job holds.
+    pub compute_units: f64,
+    /// Memory one such job holds.
+    pub memory_bytes: u64,
+}
+
+/// A job to run.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PulledJob {
+    pub jid: Jid,
+    pub attempt: Attempt,
+    pub spec: SpecId,
+    /// Password with which the job itself may call the API, good while this attempt lives. The
+    /// user name is `job-ACCOUNT-JID-ATTEMPT`.
+    pub token: String,
+}
+
+/// One attempt of one job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+pub struct AttemptRef {
+    pub jid: Jid,
+    pub attempt: Attempt,
+}
+
+/// Header of the framed `POST /v1/workers/{id}/report`. Frames that follow: the payload of each
+/// of `finished`, then the bytes of each of `output`. Applied in one transaction, in this order:
+/// started, output, finished, returned. Repeating a report is harmless.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReportHeader {
+    #[serde(default)]
+    pub started: Vec<StartedReport>,
+    #[serde(default)]
+    pub finished: Vec<FinishedReport>,
+    /// Never started here; give them to somebody else.
+    #[serde(default)]
+    pub returned: Vec<AttemptRef>,
+    #[serde(default)]
+    pub output: Vec<OutputReport>,
+    /// Kills received: the job will not start here, or is being interrupted.
+    #[serde(default)]
+    pub kills_seen: Vec<AttemptRef>,
+}
+
+/// A job began.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+pub struct StartedReport {
+    pub jid: Jid,
+    pub attempt: Attempt,
+    pub at: Timestamp,
+}
+
+/// A job ended.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct FinishedReport {
+    pub jid: Jid,
+    pub attempt: Attempt,
+    /// Done, Error or Killed.
+    pub state: JobState,
+    pub started: Timestamp,
+    pub finished: Timestamp,
+    #[serde(default)]
+    pub usage: Usage,
+    #[serde(default)]
+    pub failure: Option<Failure>,
+    #[serde(default)]
+    pub profile: Option<String>,
+}
+
+/// Something a job said.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+pub struct OutputReport {
+    pub jid: Jid,
+    pub attempt: Attempt,
+    pub stream: Stream,
+    /// Position of the first byte in the attempt's stream, so that a repeated report adds nothing twice.
+    pub offset: u64,
+}
+
+/// Reply to a report.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct ReportReply {
+    /// Attempts whose lease is over: what they say is no longer wanted. End them.
+    pub refused: Vec<AttemptRef>,
+}
+
+/// `GET /v1/workers` (administrators).
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Workers {
+    pub workers: Vec<WorkerRow>,
+}
+
+/// One worker.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct WorkerRow {
+    pub worker: WorkerId,
+    pub name: String,
+    pub hostname: String,
+    pub version: String,
+    pub cpus: u32,
+    pub compute_units: f64,
+    pub memory_bytes: u64,
+    pub pythons: Vec<String>,
+    pub running: u64,
+    pub last_seen: Timestamp,
+    pub connected: bool,
+}

@@ -1,0 +1,22 @@
+//! Figures that clients and servers must agree on.
+
+/// Most bytes of one pickled argument list or result, unless configured otherwise: 1 GiB.
+pub const PAYLOAD_MAX_BYTES: u64 = 1 << 30;
+/// Most jobs in one submission request; a map of more is sent in several.
+pub const JOBS_PER_REQUEST: usize = 10_000;
+/// Most bytes of one framed request.
+pub const REQUEST_MAX_BYTES: usize = 64 << 20;
+/// Most jobs one map may have. Not a figure of PiCloud, which stopped at 10,000.
+pub const MAP_MAX: u64 = 100_000_000;
+/// Bytes of each stream that `info` answers with; 64k characters in PiCloud.
+pub const LOG_TAIL_BYTES: usize = 64_000;
+/// Bytes kept of one stream of one job: this much of its beginning ...
+pub const LOG_HEAD_KEEP_BYTES: u64 = 4 << 20;
+/// ... and this much of its end. What lies between is dropped, and a reader is told.
+pub const LOG_TAIL_KEEP_BYTES: u64 = 12 << 20;
+/// Longest label, in characters.
+pub const LABEL_MAX: usize = 200;
+/// Longest wait of one long poll, in milliseconds.
+pub const WAIT_MAX_MS: u64 = 60_000;
+/// Default priority; lower runs earlier.
+pub const PRIORITY_DEFAULT: i32 = 5;
