@@ -85,7 +85,13 @@ pub struct ApiError {
 impl ApiError {
     /// A refusal of this kind.
     pub fn new(kind: ErrorKind, msg: impl Into<String>) -> Self {
-        Self { code: kind.status(), kind, msg: msg.into(), hint: None, retry: kind.retry() }
+        Self {
+            code: kind.status(),
+            kind,
+            msg: msg.into(),
+            hint: None,
+            retry: kind.retry(),
+        }
     }
 
     /// The same, with advice.

@@ -54,7 +54,8 @@ impl FrameWriter {
     pub fn push_parts(&mut self, parts: &[&[u8]]) {
         let total: usize = parts.iter().map(|p| p.len()).sum();
         self.buffer.reserve(4 + total);
-        self.buffer.put_u32(u32::try_from(total).expect("big payloads travel as blobs"));
+        self.buffer
+            .put_u32(u32::try_from(total).expect("big payloads travel as blobs"));
         for part in parts {
             self.buffer.put_slice(part);
         }
@@ -93,7 +94,9 @@ impl FrameReader {
         if self.rest.is_empty() {
             return Ok(None);
         }
-        let Some(length) = self.rest.first_chunk::<4>() else { return Err(BadFrames::Truncated) };
+        let Some(length) = self.rest.first_chunk::<4>() else {
+            return Err(BadFrames::Truncated);
+        };
         let length = u32::from_be_bytes(*length) as usize;
         if self.rest.len() - 4 < length {
             return Err(BadFrames::Truncated);

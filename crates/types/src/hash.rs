@@ -90,7 +90,12 @@ mod tests {
     #[test]
     fn other_spellings_of_a_hash_are_refused() {
         let text = Hash::of(b"x").to_string();
-        for bad in [text.to_uppercase(), text[1..].to_owned(), format!("{}/", &text[1..]), String::new()] {
+        for bad in [
+            text.to_uppercase(),
+            text[1..].to_owned(),
+            format!("{}/", &text[1..]),
+            String::new(),
+        ] {
             assert!(bad.parse::<Hash>().is_err(), "{bad}");
         }
     }

@@ -45,7 +45,10 @@ impl JidSet {
 
     /// How many ids there are.
     pub fn len(&self) -> u64 {
-        self.ranges.iter().map(|r| r.end().abs_diff(*r.start()) + 1).sum()
+        self.ranges
+            .iter()
+            .map(|r| r.end().abs_diff(*r.start()) + 1)
+            .sum()
     }
 
     /// Whether there is no id.
@@ -112,7 +115,13 @@ impl FromStr for JidSet {
         for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
             let bad = || BadJids::Part(part.chars().take(40).collect());
             let (first, last) = part.split_once('-').unwrap_or((part, part));
-            let number = |t: &str| t.trim().parse::<i64>().ok().filter(|n| *n > 0).ok_or_else(bad);
+            let number = |t: &str| {
+                t.trim()
+                    .parse::<i64>()
+                    .ok()
+                    .filter(|n| *n > 0)
+                    .ok_or_else(bad)
+            };
             let (first, last) = (number(first)?, number(last)?);
             if last < first {
                 return Err(bad());
@@ -173,7 +182,10 @@ mod tests {
     #[test]
     fn nonsense_is_refused_with_its_text() {
         for bad in ["x", "0", "-3", "4-2", "1-", "99999999999999999999"] {
-            assert!(matches!(bad.parse::<JidSet>(), Err(BadJids::Part(_))), "{bad}");
+            assert!(
+                matches!(bad.parse::<JidSet>(), Err(BadJids::Part(_))),
+                "{bad}"
+            );
         }
         assert_eq!("".parse::<JidSet>(), Ok(JidSet::default()));
     }

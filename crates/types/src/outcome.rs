@@ -68,7 +68,11 @@ pub enum Outcome {
     /// The pickled result.
     Done { result: Payload },
     /// `state` is `Error`, `Killed` or `Stalled`; `exception` is the pickled exception, empty where there is none.
-    Failed { state: JobState, failure: Failure, exception: Payload },
+    Failed {
+        state: JobState,
+        failure: Failure,
+        exception: Payload,
+    },
 }
 
 impl Outcome {

@@ -88,7 +88,10 @@ impl Payload {
                 hash.copy_from_slice(&frame[1..33]);
                 let mut size = [0; 8];
                 size.copy_from_slice(&frame[33..]);
-                Ok(Self::Blob { hash: Hash(hash), size: u64::from_be_bytes(size) })
+                Ok(Self::Blob {
+                    hash: Hash(hash),
+                    size: u64::from_be_bytes(size),
+                })
             }
             _ => Err(BadPayload::Kind),
         }
@@ -101,8 +104,15 @@ mod tests {
 
     #[test]
     fn both_kinds_survive_their_frame() {
-        let blob = Payload::Blob { hash: Hash::of(b"b"), size: 1 << 40 };
-        for payload in [Payload::empty(), Payload::Inline(Bytes::from_static(b"abc")), blob] {
+        let blob = Payload::Blob {
+            hash: Hash::of(b"b"),
+            size: 1 << 40,
+        };
+        for payload in [
+            Payload::empty(),
+            Payload::Inline(Bytes::from_static(b"abc")),
+            blob,
+        ] {
             assert_eq!(Payload::decode(payload.encode()), Ok(payload));
         }
     }
@@ -110,9 +120,18 @@ mod tests {
     #[test]
     fn strange_frames_are_refused() {
         assert_eq!(Payload::decode(Bytes::new()), Err(BadPayload::Kind));
-        assert_eq!(Payload::decode(Bytes::from_static(b"\x07abc")), Err(BadPayload::Kind));
-        assert_eq!(Payload::decode(Bytes::from_static(b"\x01short")), Err(BadPayload::Kind));
+        assert_eq!(
+            Payload::decode(Bytes::from_static(b"\x07abc")),
+            Err(BadPayload::Kind)
+        );
+        assert_eq!(
+            Payload::decode(Bytes::from_static(b"\x01short")),
+            Err(BadPayload::Kind)
+        );
         let big = Bytes::from(vec![0; INLINE_MAX_BYTES + 2]);
-        assert_eq!(Payload::decode(big), Err(BadPayload::TooBig(INLINE_MAX_BYTES + 1)));
+        assert_eq!(
+            Payload::decode(big),
+            Err(BadPayload::TooBig(INLINE_MAX_BYTES + 1))
+        );
     }
 }

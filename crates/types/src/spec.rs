@@ -125,12 +125,21 @@ mod tests {
     #[test]
     fn a_short_spec_gets_the_defaults() {
         let spec: JobSpec = serde_json::from_str(r#"{"python": "3.11"}"#).expect("valid");
-        assert_eq!((spec.core_type.as_str(), spec.cores, spec.priority, spec.restartable), ("c1", 1, 5, true));
+        assert_eq!(
+            (
+                spec.core_type.as_str(),
+                spec.cores,
+                spec.priority,
+                spec.restartable
+            ),
+            ("c1", 1, 5, true)
+        );
     }
 
     #[test]
     fn an_unknown_field_is_refused_by_name() {
-        let error = serde_json::from_str::<JobSpec>(r#"{"python": "3.11", "labl": "x"}"#).expect_err("unknown");
+        let error = serde_json::from_str::<JobSpec>(r#"{"python": "3.11", "labl": "x"}"#)
+            .expect_err("unknown");
         assert!(error.to_string().contains("labl"), "{error}");
     }
 }

@@ -5,7 +5,9 @@ use std::{fmt, str::FromStr};
 use utoipa::ToSchema;
 
 /// Where a job is in its life. The numbers are what the store keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum JobState {
@@ -77,14 +79,19 @@ impl fmt::Display for JobState {
 
 /// The text names no public job state.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} is not a job status; use waiting, queued, processing, done, error, killed or stalled")]
+#[error(
+    "{0:?} is not a job status; use waiting, queued, processing, done, error, killed or stalled"
+)]
 pub struct BadState(pub String);
 
 impl FromStr for JobState {
     type Err = BadState;
 
     fn from_str(text: &str) -> Result<Self, BadState> {
-        Self::ALL.into_iter().find(|s| s.public_name() == text).ok_or_else(|| BadState(text.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|s| s.public_name() == text)
+            .ok_or_else(|| BadState(text.to_owned()))
     }
 }
 
@@ -99,6 +106,9 @@ mod tests {
             let named: JobState = state.public_name().parse().expect("a public name parses");
             assert_eq!(named.public_name(), state.public_name());
         }
-        assert!("claimed".parse::<JobState>().is_err(), "an inner state has no public name");
+        assert!(
+            "claimed".parse::<JobState>().is_err(),
+            "an inner state has no public name"
+        );
     }
 }

@@ -5,7 +5,9 @@ use std::{fmt, str::FromStr};
 use utoipa::ToSchema;
 
 /// One of a job's five output streams. The numbers are what the store keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum Stream {
@@ -23,7 +25,13 @@ pub enum Stream {
 
 impl Stream {
     /// All streams, in the order of their numbers.
-    pub const ALL: [Self; 5] = [Self::Stdout, Self::Stderr, Self::Logging, Self::Pilog, Self::Syslog];
+    pub const ALL: [Self; 5] = [
+        Self::Stdout,
+        Self::Stderr,
+        Self::Logging,
+        Self::Pilog,
+        Self::Syslog,
+    ];
 
     /// The name used in URLs, fields and on the command line.
     pub fn name(self) -> &'static str {
@@ -57,6 +65,9 @@ impl FromStr for Stream {
     type Err = BadStream;
 
     fn from_str(text: &str) -> Result<Self, BadStream> {
-        Self::ALL.into_iter().find(|s| s.name() == text).ok_or_else(|| BadStream(text.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|s| s.name() == text)
+            .ok_or_else(|| BadStream(text.to_owned()))
     }
 }

@@ -59,6 +59,9 @@ impl CodeFile {
         !self.path.is_empty()
             && self.path.len() <= 1024
             && !self.path.contains(['\\', '\0'])
-            && self.path.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+            && self
+                .path
+                .split('/')
+                .all(|part| !part.is_empty() && part != "." && part != "..")
     }
 }

@@ -199,4 +199,3 @@ pub struct JobList {
     /// `before` of the next page; none on the last.
     pub next: Option<i64>,
 }
-

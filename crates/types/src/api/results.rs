@@ -1,7 +1,7 @@
 //! Results, in the order asked, as far as they are there.
 
 use crate::{Failure, Jid, JidSet, JobState, Payload, payload::BadPayload};
-use bytes::{Bytes, BytesMut, BufMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -55,7 +55,10 @@ impl ResultFrame {
     /// # Panics
     /// Never: a failure has a JSON form.
     pub fn encode(&self) -> Bytes {
-        let failure = self.failure.as_ref().map(|f| serde_json::to_vec(f).expect("a failure has a JSON form"));
+        let failure = self
+            .failure
+            .as_ref()
+            .map(|f| serde_json::to_vec(f).expect("a failure has a JSON form"));
         let failure = failure.unwrap_or_default();
         let payload = self.payload.encode();
         let mut out = BytesMut::with_capacity(13 + failure.len() + payload.len());
@@ -73,9 +76,12 @@ impl ResultFrame {
             return Err(BadResult::Shape);
         }
         let head = frame.split_to(13);
-        let jid = Jid(i64::from_be_bytes(head[..8].try_into().map_err(|_| BadResult::Shape)?));
+        let jid = Jid(i64::from_be_bytes(
+            head[..8].try_into().map_err(|_| BadResult::Shape)?,
+        ));
         let state = JobState::from_number(head[8]).ok_or(BadResult::Shape)?;
-        let length = u32::from_be_bytes(head[9..13].try_into().map_err(|_| BadResult::Shape)?) as usize;
+        let length =
+            u32::from_be_bytes(head[9..13].try_into().map_err(|_| BadResult::Shape)?) as usize;
         if length > frame.len() {
             return Err(BadResult::Shape);
         }
@@ -84,7 +90,12 @@ impl ResultFrame {
             0 => None,
             _ => Some(serde_json::from_slice(&json).map_err(|_| BadResult::Failure)?),
         };
-        Ok(Self { jid, state, failure, payload: Payload::decode(frame)? })
+        Ok(Self {
+            jid,
+            state,
+            failure,
+            payload: Payload::decode(frame)?,
+        })
     }
 }
 
@@ -95,18 +106,37 @@ mod tests {
 
     #[test]
     fn a_result_survives_its_frame() {
-        let failure = Failure { verdict: Verdict::Exited { code: 3 }, exception: "x".into(), exception_type: None, hint: None };
+        let failure = Failure {
+            verdict: Verdict::Exited { code: 3 },
+            exception: "x".into(),
+            exception_type: None,
+            hint: None,
+        };
         for (state, failure) in [(JobState::Done, None), (JobState::Error, Some(failure))] {
-            let frame = ResultFrame { jid: Jid(7), state, failure, payload: Payload::Inline(Bytes::from_static(b"abc")) };
+            let frame = ResultFrame {
+                jid: Jid(7),
+                state,
+                failure,
+                payload: Payload::Inline(Bytes::from_static(b"abc")),
+            };
             assert_eq!(ResultFrame::decode(frame.encode()), Ok(frame));
         }
     }
 
     #[test]
     fn a_cut_result_frame_is_refused() {
-        let frame = ResultFrame { jid: Jid(7), state: JobState::Done, failure: None, payload: Payload::empty() }.encode();
+        let frame = ResultFrame {
+            jid: Jid(7),
+            state: JobState::Done,
+            failure: None,
+            payload: Payload::empty(),
+        }
+        .encode();
         for end in 0..frame.len() {
-            assert!(ResultFrame::decode(frame.slice(..end)).is_err(), "{end} bytes");
+            assert!(
+                ResultFrame::decode(frame.slice(..end)).is_err(),
+                "{end} bytes"
+            );
         }
     }
 }

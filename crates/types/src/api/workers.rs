@@ -5,7 +5,10 @@
 //! what happened. Every contact renews the lease. A worker that gets `worker_unknown` has lost
 //! its lease: it ends what it runs and says `hello` again.
 
-use crate::{AccountId, Attempt, Failure, Jid, JobSpec, JobState, SpecId, Stream, Timestamp, Usage, WorkerId, api::service::Package};
+use crate::{
+    AccountId, Attempt, Failure, Jid, JobSpec, JobState, SpecId, Stream, Timestamp, Usage,
+    WorkerId, api::service::Package,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
