@@ -71,6 +71,8 @@ pub struct Backlog {
     /// At most the cap that was asked for.
     pub count: u32,
     pub oldest: Jid,
+    /// Jobs of the account now claimed or processing, in whatever class: for fair shares.
+    pub running: u64,
 }
 
 /// "Take up to `limit` of these."
