@@ -1,1 +1,16 @@
-//! client
+//! Typed HTTP client for worker, command line and tests.
+//!
+//! One request, one answer: nothing is retried here, because only the caller knows whether a
+//! repetition is harmless. Connections are kept alive and shared by all clones.
+
+mod api;
+mod blob;
+mod connection;
+mod error;
+mod worker;
+
+pub use api::{ApiClient, OutputChunk};
+pub use blob::{BlobBody, BlobSource, ByteStream};
+pub use connection::{Connection, Options};
+pub use error::{ClientError, Result};
+pub use worker::{Pulled, WorkerClient};
