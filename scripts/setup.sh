@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Brings a fresh Debian machine to where the project builds and its tests run. Does nothing, and
+# quickly, when all is there.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+# --- Debian packages: a C compiler (SQLite and the TLS library are compiled in) and Python's venv.
+missing=()
+command -v cc >/dev/null || missing+=(build-essential)
+command -v git >/dev/null || missing+=(git)
+command -v python3 >/dev/null || missing+=(python3)
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+if [ ${#missing[@]} -gt 0 ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "installing ${missing[*]}"
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get install -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1 ||
+            { apt-get update >/dev/null && apt-get install -y --no-install-recommends "${missing[@]}" >/dev/null; } ||
+            fail "apt-get could not install ${missing[*]}"
+    else
+        fail "these packages are missing: ${missing[*]}" \
+            "on Debian or Ubuntu: sudo apt-get install ${missing[*]}"
+    fi
+fi
+
+# --- Rust. Not installed on the quiet: it is large, and it has its own place to come from.
+wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+command -v cargo >/dev/null || fail "cargo was not found; picloud needs Rust $wanted or newer" \
+    "get it from https://rustup.rs and open a new shell (Debian's own may be too old)"
+found=$(cargo --version | cut -d' ' -f2)
+printf '%s\n%s\n' "$wanted" "${found%%-*}" | sort -V -C ||
+    fail "cargo is $found; picloud needs Rust $wanted or newer" "rustup update stable"
+
+# --- .venv with the package's dependencies and what tests and the demo use.
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' || fail "python3 is older than 3.9"
+if [ ! -x $venv/bin/python ] || ! $venv/bin/python -c '' 2>/dev/null; then
+    say "making $venv with $(python3 --version)"
+    rm -rf $venv
+    python3 -m venv $venv
+fi
+stamp=$venv/.requirements
+if ! cmp -s pyproject.toml $stamp; then
+    say "installing Python packages into $venv"
+    $venv/bin/python scripts/dependencies.py run test demo check >$venv/requirements.txt
+    $venv/bin/pip install --quiet --disable-pip-version-check -r $venv/requirements.txt
+    cp pyproject.toml $stamp
+fi
