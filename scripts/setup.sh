@@ -44,3 +44,7 @@ if ! cmp -s pyproject.toml $stamp; then
     $venv/bin/pip install --quiet --disable-pip-version-check -r $venv/requirements.txt
     cp pyproject.toml $stamp
 fi
+
+# The package `cloud` is imported from the tree, so an edit needs no installation.
+site=$(echo $venv/lib/python3.*/site-packages)
+[ -f "$site/picloud-tree.pth" ] && [ "$(<"$site/picloud-tree.pth")" = "$PWD/python" ] || echo "$PWD/python" >"$site/picloud-tree.pth"

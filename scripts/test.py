@@ -78,7 +78,17 @@ class Suite:
 
 def suites() -> list[Suite]:
     if shutil.which("cargo-nextest"):
-        rust = ["cargo", "nextest", "run", "--release", "--locked", "--workspace", "--no-fail-fast", "--status-level", "slow"]
+        rust = [
+            "cargo",
+            "nextest",
+            "run",
+            "--release",
+            "--locked",
+            "--workspace",
+            "--no-fail-fast",
+            "--status-level",
+            "slow",
+        ]
     else:
         rust = ["cargo", "test", "--release", "--locked", "--workspace", "--no-fail-fast"]
     python = [sys.executable, "-m", "pytest", "-q", "-o", f"cache_dir={TARGET / 'pytest'}"]

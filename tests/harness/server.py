@@ -179,7 +179,7 @@ class Server:
         headers: dict[str, str] | None = None,
         timeout: float = 70.0,
     ) -> tuple[int, Any]:
-        """One HTTP request, by default with the administrator's key: the status, and the body (JSON decoded)."""
+        """One HTTP request, by default with the administrator's key; its status and (decoded) body."""
         ready = self.ready
         user, password = auth or (str(ready.api_key), ready.api_secretkey)
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
