@@ -27,7 +27,17 @@ pub enum BlobError {
     #[error("no space left for blobs")]
     DiskFull,
     #[error("blob store: {0}")]
-    Io(#[from] std::io::Error),
+    Io(std::io::Error),
+}
+
+impl From<std::io::Error> for BlobError {
+    fn from(error: std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::DiskFull,
+            _ => Self::Io(error),
+        }
+    }
 }
 
 /// Where contents are kept.
@@ -35,11 +45,28 @@ pub enum BlobError {
 pub trait Blobs: Send + Sync + std::fmt::Debug + 'static {
     /// Stores a content in constant memory and checks it against `hash`; returns its size.
     /// When it returns, the content is on disk. Storing one that is there is harmless.
-    async fn put(&self, account: AccountId, hash: Hash, content: ByteStream, limit: u64) -> Result<u64, BlobError>;
+    async fn put(
+        &self,
+        account: AccountId,
+        hash: Hash,
+        content: ByteStream,
+        limit: u64,
+    ) -> Result<u64, BlobError>;
     /// Stores many small contents with as few syncs as possible.
-    async fn put_many(&self, account: AccountId, contents: Vec<(Hash, Bytes)>) -> Result<(), BlobError>;
-    /// Size and content.
-    async fn get(&self, account: AccountId, hash: Hash) -> Result<(u64, ByteStream), BlobError>;
+    async fn put_many(
+        &self,
+        account: AccountId,
+        contents: Vec<(Hash, Bytes)>,
+    ) -> Result<(), BlobError>;
+    /// Size of a content, if it is there.
+    async fn size(&self, account: AccountId, hash: Hash) -> Result<Option<u64>, BlobError>;
+    /// Size of the whole content, and its bytes from `offset` on.
+    async fn get(
+        &self,
+        account: AccountId,
+        hash: Hash,
+        offset: u64,
+    ) -> Result<(u64, ByteStream), BlobError>;
     /// Removes a content; one that is not there is fine.
     async fn remove(&self, account: AccountId, hash: Hash) -> Result<(), BlobError>;
     /// Removes unfinished uploads of an earlier life; called at start.
