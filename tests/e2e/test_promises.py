@@ -1,0 +1,331 @@
+"""The promises of the design, by number. What is promised about queues and crons comes with them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from harness import Server, until
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text().split() if path.exists() else []
+
+
+def worker_pid(server: Server) -> int:
+    """The process of the server that is its worker."""
+    for pid in server.descendants():
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if b"worker" in command:
+            return pid
+    raise AssertionError(f"no worker among {server.descendants()}")
+
+
+def test_promise_1_what_was_taken_survives_kill_9_of_every_process(
+    new_server: Any, bind: Any, tmp_path: Path
+) -> None:
+    server = new_server("--no-worker")
+    cloud = bind(server)
+    function_marks = tmp_path / "ran"
+
+    def mark(x: int) -> int:
+        with open(function_marks, "a") as file:
+            file.write(f"{x}\n")
+        return x
+
+    one = cloud.call(mark, -1)
+    many = cloud.map(mark, range(500))
+    server.kill_all()
+    server.options = ()
+    server.start()
+    cloud = bind(server)
+    assert cloud.result(one, timeout=60) == -1
+    assert cloud.result(many, timeout=60) == list(range(500))
+
+
+def test_promise_1_the_answer_waits_for_the_disk(new_server: Any, tmp_path: Path) -> None:
+    """Power loss cannot be had here; that a sync lies between request and answer can be seen."""
+    if not Path("/usr/bin/strace").exists():
+        pytest.fail("strace is missing: run scripts/setup.sh")
+    server = new_server("--no-worker")
+    trace = tmp_path / "trace"
+    tracer = subprocess.Popen(
+        [
+            "strace",
+            "-f",
+            "-p",
+            str(server.ready.pid),
+            "-e",
+            "trace=fdatasync,fsync,sendto,write,writev",
+            "-o",
+            str(trace),
+        ],
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert tracer.stderr is not None
+        assert b"attached" in tracer.stderr.readline()
+        import base64
+
+        text = base64.b64encode(b"x").decode()
+        body = {"spec": {"python": f"3.{sys.version_info[1]}"}, "function": text, "args": [text]}
+        status, reply = server.request("POST", "/v1/jobs", body)
+        assert status in (200, 201), reply
+    finally:
+        tracer.terminate()
+        tracer.wait(10)
+    said = trace.read_text()
+    answer = said.rindex("first_jid")
+    assert "sync(" in said[:answer], "the answer left before anything was synced"
+
+
+def test_promise_2_an_attempt_that_lost_its_lease_is_refused(
+    new_server: Any, bind: Any, tmp_path: Path
+) -> None:
+    import signal
+
+    server = new_server("--lease", "2")
+    cloud = bind(server)
+    gate, runs = tmp_path / "gate", tmp_path / "runs"
+
+    def slow() -> int:
+        with open(runs, "a") as file:
+            file.write("run\n")
+        while not gate.exists():
+            time.sleep(0.02)
+        return len(runs.read_text().split())
+
+    jid = cloud.call(slow)
+    until(lambda: lines_of(runs), what="the first attempt runs")
+    frozen = worker_pid(server)
+    tree = [frozen, *below(frozen)]
+    for pid in tree:
+        os.kill(pid, signal.SIGSTOP)
+    helper = subprocess.Popen(
+        [
+            str(server_binary()),
+            "worker",
+            "--server",
+            server.url,
+            "--name",
+            "second",
+            "--state-dir",
+            str(tmp_path / "w2"),
+        ],
+        env={
+            **server.client_env(),
+            "PICLOUD_WORKER_TOKEN": (server.data_dir / "worker.token").read_text().strip(),
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until(lambda: len(lines_of(runs)) == 2, timeout=40, what="a second attempt runs elsewhere")
+        for pid in tree:
+            try:
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                pass
+        gate.touch()
+        assert cloud.result(jid, timeout=60) == 2
+        info = cloud.info(jid, "all")[jid]
+        assert info["status"] == "done" and info["attempt"] == 2
+    finally:
+        helper.terminate()
+        helper.wait(20)
+
+
+def below(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += [int(child), *below(int(child))]
+    return found
+
+
+def server_binary() -> Path:
+    from harness.paths import binary
+
+    return binary()
+
+
+def test_promise_3_a_job_that_is_not_restartable_never_starts_twice(
+    new_server: Any, bind: Any, tmp_path: Path
+) -> None:
+    server = new_server()
+    cloud = bind(server)
+    once, again = tmp_path / "once", tmp_path / "again"
+
+    def run(path: Path, gate: Path) -> str:
+        with open(path, "a") as file:
+            file.write("run\n")
+        while not gate.exists():
+            time.sleep(0.02)
+        return "done"
+
+    gate = tmp_path / "gate"
+    fragile = cloud.call(run, once, gate, _restartable=False)
+    sturdy = cloud.call(run, again, gate)
+    queued = cloud.map(run, [once] * 40, [gate] * 40, _restartable=False)
+    until(lambda: lines_of(once) and lines_of(again), what="both run")
+    os.kill(worker_pid(server), 9)
+    gate_open_after = until(
+        lambda: len(lines_of(again)) >= 2, timeout=40, what="the restartable one starts again"
+    )
+    assert gate_open_after
+    gate.touch()
+    assert cloud.result(sturdy, timeout=60) == "done"
+    with pytest.raises(cloud.CloudException, match="(?i)worker"):
+        cloud.result(fragile, timeout=60)
+    cloud.join(queued, ignore_errors=True, timeout=60)
+    states = [cloud.status(fragile), *cloud.status(queued)]
+    assert len(lines_of(once)) == len(states) - states.count("error") + started_before_death(states), states
+
+
+def started_before_death(states: list[str]) -> int:
+    """Each job that was lost had started exactly once, each other one ran exactly once."""
+    return states.count("error")
+
+
+def test_promise_7_after_kill_returns_no_attempt_starts(new_server: Any, bind: Any, tmp_path: Path) -> None:
+    server = new_server()
+    cloud = bind(server)
+    starts = tmp_path / "starts"
+
+    def run(x: int) -> None:
+        with open(starts, "a") as file:
+            file.write(f"{x}\n")
+        time.sleep(0.02)
+
+    jids = cloud.map(run, range(400))
+    until(lambda: len(lines_of(starts)) > 10, what="some have started")
+    cloud.kill(jids)
+    at_return = len(lines_of(starts))
+    states = cloud.status(jids)
+    assert "killed" in states and set(states) <= {"done", "killed"}
+    # Work submitted later goes through every executor, so whatever was still under way would show.
+    cloud.join(cloud.map(time.sleep, [0.05] * 60), timeout=60)
+    assert len(lines_of(starts)) == at_return
+    server.restart()
+    cloud = bind(server)
+    cloud.join(cloud.map(time.sleep, [0.01] * 20), timeout=60)
+    assert len(lines_of(starts)) == at_return
+
+
+def test_promise_9_delete_removes_everything_that_belongs_to_a_job(
+    new_server: Any, bind: Any, tmp_path: Path
+) -> None:
+    server = new_server("--blob-keep", "0", "--sweep-every", "1")
+    cloud = bind(server)
+    secret = "a-word-that-must-vanish"
+
+    def speak(data: bytes) -> Any:
+        print(secret)
+        return [secret, data]
+
+    jid = cloud.call(speak, (secret + "!" * 300_000).encode(), _label=secret)
+    assert cloud.result(jid)[0] == secret
+    blobs = server.data_dir / "blobs"
+
+    def files() -> list[Path]:
+        return [path for path in blobs.rglob("*") if path.is_file()]
+
+    assert files(), "the large argument and result are blobs"
+    cloud.delete(jid)
+    until(lambda: not files(), what="no blob of it is left")
+    server.stop()
+    left = b"".join(path.read_bytes() for path in server.data_dir.rglob("*.db*") if path.is_file())
+    assert secret.encode() not in left, "its words are not left in the database's pages"
+
+
+def test_promise_10_no_account_sees_or_touches_anothers_jobs(
+    new_server: Any, bind: Any, tmp_path: Path
+) -> None:
+    server = new_server()
+    cloud = bind(server)
+    _, made = server.request("POST", "/v1/accounts", {"name": "stranger"})
+    stranger = (str(made["key"]["api_key"]), made["key"]["api_secretkey"])
+    jid = cloud.call(lambda: "mine")
+    assert cloud.result(jid) == "mine"
+    running = cloud.call(time.sleep, 60)
+    for path in ("status", "results", "info", "wait", "kill", "delete"):
+        status, reply = server.request(
+            "POST", f"/v1/jobs/{path}", {"jids": f"{jid},{running}"}, auth=stranger
+        )
+        assert status == 404 and reply["error"]["kind"] == "job_unknown", (path, reply)
+    status, _ = server.request("GET", f"/v1/jobs/{jid}/output/stdout", auth=stranger)
+    assert status == 404
+    status, reply = server.request("GET", "/v1/jobs", auth=stranger)
+    assert status == 200 and reply["jobs"] == []
+    status, _ = server.request("POST", "/v1/jobs/kill", {"all": True}, auth=stranger)
+    assert status == 200 and cloud.status(running) in ("queued", "processing"), "its `all` is not ours"
+    for path in ("/v1/accounts", "/v1/workers"):
+        assert server.request("GET", path, auth=stranger)[0] == 403
+    cloud.kill(running)
+
+
+def test_promise_10_a_job_finds_no_secret_of_the_server_in_its_environment(cloud: ModuleType) -> None:
+    def look() -> dict[str, str]:
+        return {name: value for name, value in os.environ.items() if "TOKEN" in name or "PICLOUD" in name}
+
+    found = cloud.result(cloud.call(look))
+    assert not [name for name in found if "TOKEN" in name]
+    assert found["PICLOUD_API_KEY"].startswith("job-"), "it has a key of its own, good for as long as it runs"
+
+
+def test_a_jobs_own_key_ends_with_the_job(server: Server, cloud: ModuleType) -> None:
+    def reveal() -> tuple[str, str]:
+        return os.environ["PICLOUD_API_KEY"], os.environ["PICLOUD_API_SECRETKEY"]
+
+    key, secret = cloud.result(cloud.call(reveal))
+    assert server.request("GET", "/v1/jobs", auth=(key, secret))[0] == 401
+
+
+def test_graceful_stop_finishes_running_work_and_restart_resumes_the_rest(
+    new_server: Any, bind: Any, tmp_path: Path
+) -> None:
+    server = new_server()
+    cloud = bind(server)
+    jids = cloud.map(time.sleep, [0.1] * 100)
+    until(lambda: "done" in cloud.status(jids), what="some are done")
+    assert server.stop(timeout=40) == 0
+    server.start()
+    cloud = bind(server)
+    cloud.join(jids, timeout=60)
+    assert set(cloud.status(jids)) == {"done"}
+
+
+def test_a_second_signal_ends_a_stop_at_once(new_server: Any, bind: Any) -> None:
+    server = new_server()
+    cloud = bind(server)
+    jid = cloud.call(time.sleep, 300)
+    cloud.wait_for.status(jid, "processing", timeout=20)
+    assert server.process is not None
+    server.process.terminate()
+    until(lambda: server.request("GET", "/healthz")[0] == 503, what="it is stopping")
+    begun = time.monotonic()
+    server.process.terminate()
+    server.process.wait(5)
+    assert time.monotonic() - begun < 3
+    server.process = None
+
+
+SCRIPT = """
+import sys, cloud
+jids = cloud.map(lambda x: x + 1, range(int(sys.argv[1])))
+print(jids[0], len(jids), flush=True)
+"""
+
+
+def test_the_client_that_made_the_jobs_may_go(server: Server, cloud: ModuleType, tmp_path: Path) -> None:
+    from harness import run_python
+
+    first, count = map(int, run_python(server, textwrap.dedent(SCRIPT), tmp_path, "200").check().out.split())
+    assert cloud.result(range(first, first + count), timeout=60) == list(range(1, 201))
