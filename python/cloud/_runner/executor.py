@@ -1,0 +1,231 @@
+"""Runs jobs, one at a time, and answers each before it begins the next.
+
+The code of jobs runs in this process, so nothing here can be sure of anything afterwards:
+whatever a job broke either is put back, or ends the process. The worker then knows from the
+unanswered job which one it was.
+"""
+
+from __future__ import annotations
+
+import collections
+import gc
+import json
+import os
+import struct
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+from time import perf_counter_ns
+from typing import Any, Callable, NoReturn
+
+from . import context, pickles, verdicts
+from .hygiene import Hygiene
+from .line import DONE, DRAIN, ENDS, EXIT_BROKEN, FAILED, INTERRUPTED, Line, answer
+from .profiling import profiled
+from .streams import Streams
+
+#: Exit code of a fault of the runner itself.
+EXIT_FAULT = 70
+
+_JOB = struct.Struct(">QIQH")
+_FUNCTION = struct.Struct(">QI")
+_DRAIN_TIMEOUT_S = 10.0
+_SYSLOG_BYTES = 16 << 10
+#: Functions kept loaded; of the others the pickles are kept ...
+_LOADED = 256
+#: ... until they are so many bytes that a new process is the better way.
+_PICKLE_BYTES = 64 << 20
+# Room for the rest of an answer in its frame.
+_INLINE_MOST = 12 << 20
+
+_LOADING, _RUNNING, _DUMPING = range(3)
+
+
+class _Spec:
+    """What the jobs of one submission share."""
+
+    __slots__ = ("fast", "function", "kill_process", "payload", "profile")
+
+    def __init__(self, options: dict[str, Any], payload: bytes) -> None:
+        self.fast = options.get("fast_serialization", 0) == 2
+        self.kill_process = bool(options.get("kill_process"))
+        self.profile = bool(options.get("profile"))
+        self.payload = payload
+        #: The function, once a job needed it.
+        self.function: Callable[..., Any] | None = None
+
+
+class Executor:
+    """One process of one context."""
+
+    def __init__(self, line: Line, streams: Streams, hygiene: Hygiene, scratch: str, crash: int) -> None:
+        self._line = line
+        self._streams = streams
+        self._hygiene = hygiene
+        #: Descriptor of the file that `faulthandler` writes to.
+        self._crash = crash
+        self._dumper = pickles.Dumper(scratch)
+        self._specs: dict[int, _Spec] = {}
+        self._spec_bytes = 0
+        self._loaded: collections.OrderedDict[int, None] = collections.OrderedDict()
+        self._usage = self._cpu_us()
+        context.pilog = streams.remark
+
+    def serve(self) -> NoReturn:
+        """Does what the worker says until it says no more."""
+        while True:
+            body = self._line.next()
+            if body is None:
+                os._exit(0)  # The worker is gone.
+            kind = body[:1]
+            if kind == b"J":
+                self._job(body)
+            elif kind == b"F":
+                self._learn(body)
+            elif kind == b"S":
+                self._set_up(body)
+            elif kind == b"Q":
+                os._exit(0)
+            else:
+                os._exit(EXIT_BROKEN)
+
+    def _set_up(self, body: bytes) -> None:
+        said = json.loads(body[1:])
+        context.set_up(said["account"], said["server_url"])
+        self._dumper.result_limit = said["result_limit"]
+        self._dumper.inline_limit = min(said["inline_limit"], _INLINE_MOST)
+
+    def _learn(self, body: bytes) -> None:
+        spec, length = _FUNCTION.unpack_from(body, 1)
+        start = 1 + _FUNCTION.size
+        payload = body[start + length :]
+        self._specs[spec] = _Spec(json.loads(body[start : start + length]), payload)
+        self._spec_bytes += len(payload)
+
+    def _function(self, number: int, spec: _Spec) -> Callable[..., Any]:
+        """The function of a spec, loaded when a job first needs it: that may run code of the user."""
+        function = spec.function
+        if function is None:
+            function = spec.function = pickles.load(memoryview(spec.payload))
+            self._loaded[number] = None
+            if len(self._loaded) > _LOADED:
+                self._specs[self._loaded.popitem(last=False)[0]].function = None
+        else:
+            self._loaded.move_to_end(number)
+        return function
+
+    def _job(self, body: bytes) -> None:
+        jid, attempt, number, length = _JOB.unpack_from(body, 1)
+        start = 1 + _JOB.size
+        spec = self._specs.get(number)
+        if spec is None:
+            os._exit(EXIT_BROKEN)
+        context.begin(jid, attempt, body[start : start + length])
+        arguments = memoryview(body)[start + length :]
+        line = self._line
+        line.interrupted = False
+
+        name = f"{jid}-{attempt}"
+        error: BaseException | None = None
+        phase, payload, profile = _LOADING, b"\0", None
+        function: Any = None
+        value: Any = None
+        began = ended = 0
+        # From `begin` until `in_job` is false again, SIGUSR1 may raise anywhere, once. Should it
+        # do so inside the inner `except`, the outer one catches it.
+        try:
+            try:
+                line.begin(jid)
+                function = self._function(number, spec)
+                args, kwargs = pickles.load(arguments)
+                phase = _RUNNING
+                began = perf_counter_ns()
+                if spec.profile:
+                    value, profile = profiled(function, args, kwargs)
+                else:
+                    value = function(*args, **kwargs)
+                ended = perf_counter_ns()
+                phase = _DUMPING
+                payload = self._dumper.result(value, name, spec.fast)
+                line.in_job = False
+            except BaseException as caught:
+                line.in_job = False
+                error = caught
+        except KeyboardInterrupt as caught:
+            line.in_job = False
+            error = caught
+
+        if began and not ended:
+            ended = perf_counter_ns()
+        self._hygiene.leave_if_forked()
+        status, remarks = DONE, b""
+        if error is not None or profile is not None:
+            failure = None
+            if error is not None:
+                status = INTERRUPTED if line.interrupted else FAILED
+                failure = self._explain(phase, error, value)
+                payload = self._dumper.exception(error, name) if phase == _RUNNING else b"\0"
+            remarks = verdicts.encode(failure, profile)
+            # The frames of the job, and so its data, live as long as the traceback does.
+            error = None
+        args = kwargs = value = function = None
+        self._end(jid, status, payload, remarks, (ended - began) // 1000, spec.kill_process)
+
+    def _explain(self, phase: int, error: BaseException, value: Any) -> dict[str, Any]:
+        if self._line.interrupted:
+            return verdicts.raised(error)
+        if isinstance(error, MemoryError):
+            gc.collect()
+        if phase == _LOADING:
+            return verdicts.not_loaded(error)
+        if phase == _RUNNING:
+            return verdicts.raised(error)
+        if isinstance(error, pickles.TooBigError):
+            return verdicts.too_big(error.size, error.limit)
+        if isinstance(error, pickles.NoRoomError):
+            return verdicts.not_stored(error.error)
+        return verdicts.not_pickled(value, error)
+
+    def _end(self, jid: int, status: int, payload: bytes, remarks: bytes, wall_us: int, last: bool) -> None:
+        """Puts things in order, then answers: what is found may be the end of this process."""
+        line = self._line
+        try:
+            self._streams.finish()
+            reasons = self._hygiene.clean()
+            for reason in reasons:
+                self._streams.remark(f"{reason}; its process is not reused")
+            if line.interrupted:
+                self._send_stacks()
+            last = last or bool(reasons) or self._spec_bytes > _PICKLE_BYTES
+            flags = ENDS if last else DRAIN if self._hygiene.unread_bytes() else 0
+            before, self._usage = self._usage, self._cpu_us()
+            usage = (wall_us, self._usage[0] - before[0], self._usage[1] - before[1])
+            line.send(answer(jid, status, payload, remarks, flags, usage))
+        except OSError:
+            # The job closed the socket, or the worker is gone.
+            os._exit(EXIT_BROKEN)
+        line.running = 0
+        if flags & ENDS:
+            os._exit(0)
+        if flags & DRAIN:
+            line.wait_drained(_DRAIN_TIMEOUT_S)
+
+    def _send_stacks(self) -> None:
+        """What `faulthandler` wrote belongs to this job, which survived it."""
+        written = os.pread(self._crash, _SYSLOG_BYTES, 0)
+        if written:
+            self._streams.syslog(written)
+            os.ftruncate(self._crash, 0)
+
+    @staticmethod
+    def _cpu_us() -> tuple[int, int]:
+        """Processor time so far, ours and that of children that ended. Counted from answer to answer."""
+        own, children = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
+        return (
+            int((own.ru_utime + children.ru_utime) * 1_000_000),
+            int((own.ru_stime + children.ru_stime) * 1_000_000),
+        )
+
+
+def fault(error: BaseException) -> NoReturn:
+    """Ends the process over a fault of the runner; the traceback goes where the worker reads it."""
+    os.write(2, f"fault of the runner\n{verdicts.traceback_text(error)}".encode("utf-8", "backslashreplace"))
+    os._exit(EXIT_FAULT)

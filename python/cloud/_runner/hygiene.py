@@ -1,0 +1,203 @@
+"""What a job may have left behind, checked after each one.
+
+What can be put back is put back without a word. What cannot, because it lives on by itself,
+is a reason not to use the process again. Everything here runs after every job, also one that
+took microseconds, so the checks are single system calls on things bound early: that also keeps
+them true when a job patches `os` or `threading`.
+
+Nothing depends on `/proc`: inside a pid namespace it may show the numbers of another one.
+"""
+
+from __future__ import annotations
+
+import array
+import faulthandler
+import fcntl
+import gc
+import importlib
+import os
+import signal
+import socket
+import sys
+import termios
+import threading
+from _thread import _count as count_threads
+from typing import Any, NoReturn
+
+from . import context
+from .line import EXIT_BROKEN, Line
+
+#: Seconds a new socket of a job waits at most, unless the job says otherwise; PiCloud's figure.
+SOCKET_TIMEOUT_S = 60.0
+
+# Those that a library is likely to change. SIGUSR1 and SIGUSR2 are the runner's own.
+_WATCHED = (
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGCHLD,
+    signal.SIGALRM,
+    signal.SIGPIPE,
+    signal.SIGHUP,
+)
+_TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+_THREAD_GRACE_S = 0.05
+_NAMES_SHOWN = 5
+
+#: Threads of the `cloud` package itself have names that begin so: they serve any job.
+OWN_THREADS = "picloud-"
+
+# The functions in C: those of `signal` make enums of what they give, which takes ten times as long.
+_signal: Any = importlib.import_module("_signal")
+getitimer, getsignal, pthread_sigmask = _signal.getitimer, _signal.getsignal, _signal.pthread_sigmask
+_getpid, _waitpid, _getcwd, _umask, _dup2 = os.getpid, os.waitpid, os.getcwd, os.umask, os.dup2
+_ioctl, _timeout, _limit = fcntl.ioctl, socket.getdefaulttimeout, sys.getrecursionlimit
+
+
+class Hygiene:
+    """Remembers how things are before the first job."""
+
+    def __init__(self, line: Line, crash: int, standard: tuple[int, int, int], blocked: set[int]) -> None:
+        self._line = line
+        self._crash = crash
+        self._standard = standard
+        self._unread = array.array("i", [0])
+        socket.setdefaulttimeout(SOCKET_TIMEOUT_S)
+        self._pid = _getpid()
+        self._cwd = _getcwd()
+        self._mask = _umask(0o022)
+        _umask(self._mask)
+        self._limit = _limit()
+        self._path = sys.path[:]
+        self._blocked = blocked
+        self._handlers = [(number, getsignal(number)) for number in _WATCHED]
+        self._threads = count_threads()
+
+    def leave_if_forked(self) -> None:
+        """Ends a child in which the job's function returned: the job is its parent's to answer."""
+        if self._line.foreign or _getpid() != self._pid:
+            os._exit(0)
+
+    def clean(self) -> list[str]:
+        """Puts things back; gives the reasons, in words, why the process is not fit for another job."""
+        if _limit() != self._limit:
+            sys.setrecursionlimit(self._limit)
+        if sys.gettrace() is not None or sys.getprofile() is not None:
+            sys.settrace(None)
+            sys.setprofile(None)
+        if not self._line.intact():
+            self._lost()
+        for number, own in enumerate(self._standard):
+            _dup2(own, number)
+        faulthandler.enable(self._crash)
+        if not gc.isenabled():
+            gc.enable()
+        _umask(self._mask)
+        for timer in _TIMERS:
+            if getitimer(timer)[0]:
+                signal.setitimer(timer, 0)
+        for number, handler in self._handlers:
+            if getsignal(number) is not handler:
+                self._restore_handler(number, handler)
+        if pthread_sigmask(signal.SIG_BLOCK, ()) != self._blocked:
+            pthread_sigmask(signal.SIG_SETMASK, self._blocked)
+        if _timeout() != SOCKET_TIMEOUT_S:
+            socket.setdefaulttimeout(SOCKET_TIMEOUT_S)
+        if context.environment != context.expected:
+            context.restore_environment()
+        if sys.path != self._path:
+            sys.path[:] = self._path
+        reasons = []
+        if not self._back_home():
+            reasons.append(f"the job removed its working directory {self._cwd}")
+        if count_threads() != self._threads:
+            reasons += self._other_threads()
+        reasons += self._children()
+        return reasons
+
+    def unread_bytes(self) -> int:
+        """Bytes in the pipes of stdout and stderr that the worker has not read."""
+        total = 0
+        for own in self._standard[1:]:
+            _ioctl(own, termios.FIONREAD, self._unread)
+            total += self._unread[0]
+        return total
+
+    def _lost(self) -> NoReturn:
+        # There is nobody to tell: the worker sees the end of the socket, and this code.
+        os._exit(EXIT_BROKEN)
+
+    def _restore_handler(self, number: int, handler: Any) -> None:
+        # None: a handler that Python did not install, and cannot.
+        signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        if number == signal.SIGUSR2:
+            dump_on_signal(self._crash)
+
+    def _back_home(self) -> bool:
+        try:
+            if _getcwd() != self._cwd:
+                os.chdir(self._cwd)
+        except OSError:
+            try:
+                os.makedirs(self._cwd, exist_ok=True)
+                os.chdir(self._cwd)
+            except OSError:
+                return False
+        return True
+
+    def _other_threads(self) -> list[str]:
+        """Threads that go on. Those about to end get a moment to do so."""
+        others = [
+            thread
+            for thread in threading.enumerate()
+            if thread is not threading.main_thread() and not thread.name.startswith(OWN_THREADS)
+        ]
+        own = threading.active_count() - len(others) - 1
+        for thread in others:
+            thread.join(_THREAD_GRACE_S / len(others))
+        if count_threads() <= own:
+            self._threads = count_threads()
+            return []
+        alive = [thread.name for thread in others if thread.is_alive()]
+        if not alive and count_threads() - own <= self._threads:
+            return []
+        return [f"the job left threads running{_listed(alive)}"]
+
+    def _children(self) -> list[str]:
+        """Processes that go on; orphans are among them, for this process adopts its descendants'."""
+        try:
+            while _waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return []
+        return [f"the job started subprocesses{_listed(_child_names())}"]
+
+
+def dump_on_signal(crash: int) -> None:
+    """SIGUSR2 makes `faulthandler` write the stacks of all threads."""
+    # Registering twice does not install the handler again, so a replaced one would stay.
+    faulthandler.unregister(signal.SIGUSR2)
+    faulthandler.register(signal.SIGUSR2, file=crash, all_threads=True, chain=False)
+
+
+def _child_names() -> list[str]:
+    """What our children are called, for people: `/proc/self` is right in any namespace."""
+    try:
+        me = os.path.basename(os.readlink("/proc/self"))
+        with open(f"/proc/{me}/task/{me}/children") as file:
+            pids = file.read().split()
+        names = []
+        for pid in pids[: _NAMES_SHOWN + 1]:
+            with open(f"/proc/{pid}/comm") as file:
+                names.append(file.read().strip())
+    except OSError:
+        return []
+    return names
+
+
+def _listed(names: list[str]) -> str:
+    if not names:
+        return ""
+    dots = ", ..." if len(names) > _NAMES_SHOWN else ""
+    return f" ({', '.join(names[:_NAMES_SHOWN])}{dots})"
