@@ -1,0 +1,83 @@
+"""picloud: one `picloud serve` process tree, the client in this process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import work
+from adapters import Base
+from common import REPOSITORY, Box, can_connect, wait_for
+
+BINARY = Path(os.environ.get("PICLOUD_BINARY") or REPOSITORY / "target/release/picloud")
+
+
+class NotInstalledError(Exception):
+    """There is nothing to measure."""
+
+
+if not BINARY.exists():
+    raise NotInstalledError("run `make build` first: there is no target/release/picloud")
+
+
+class Peer(Base):
+    modes = {
+        "roundtrip": ["default", "relaxed"],
+        "map10k": ["default", "relaxed"],
+        "map_fat": ["default", "relaxed"],
+        "coldstart": ["default"],
+        "kill9": ["default", "default+agent", "default+tree"],
+    }
+    na = {"pipeline": "not built yet: queues", "pushpop": "not built yet: queues"}
+    notes = {
+        "default": "fsync before each answer, shared by those that wait; kills the process that runs a job",
+        "relaxed": "--durability relaxed: survives a killed process, not a loss of power",
+        "default+agent": "kills the worker and all its Python processes; the server starts another",
+        "default+tree": "kills server, worker and Python processes; the server is started again on its data",
+    }
+    durability = {"*": "fsync", "relaxed": "process crash"}
+    packages = ["cloudpickle"]
+
+    def __init__(self, box: Box, workload: str, mode: str) -> None:
+        super().__init__(box, workload, mode)
+        os.environ["PICLOUD_CONFIG_DIR"] = f"{box.dir}/config"
+        for name in ("PICLOUD_SERVER", "PICLOUD_API_KEY", "PICLOUD_API_SECRETKEY"):
+            os.environ.pop(name, None)
+
+    def up(self) -> None:
+        ready = Path(self.box.dir, "ready.json")
+        serve = [str(BINARY), "serve", "--data-dir", f"{self.box.dir}/data", "--ready-file", str(ready)]
+        # A port of its own rather than 0: after a kill the server must come back where its clients look.
+        serve += ["--listen", f"127.0.0.1:{self.box.port}"]
+        if self.mode == "relaxed":
+            serve += ["--durability", "relaxed"]
+        self.box.spawn(*serve, worker=True, stop=signal.SIGTERM)
+        import cloud  # while the server starts, as a script would
+
+        wait_for(ready.exists, what="picloud", step=0.001)
+        self.cloud = cloud
+
+    def call(self) -> None:
+        self.cloud.result(self.cloud.call(work.noop))
+
+    def map(self, xs: Sequence[int]) -> Sequence[int]:
+        got: list[int] = self.cloud.result(self.cloud.map(work.inc, xs))
+        return got
+
+    def fat(self, blobs: list[bytes]) -> Sequence[bytes]:
+        got: list[bytes] = self.cloud.result(self.cloud.map(work.echo, blobs))
+        return got
+
+    def naps(self, n: int) -> None:
+        self.jids = self.cloud.map(work.nap, range(n), _os_env_vars=["PEER_LOG"])
+
+    def audit(self, n: int) -> None:
+        wait_for(lambda: can_connect(self.box.port), what="picloud again")
+        got = self.cloud.result(self.jids, timeout=30)
+        assert got == list(range(n)), f"outcomes are not those of the jobs: {json.dumps(got)[:200]}"
+
+    def close(self) -> None:
+        self.cloud.close()
