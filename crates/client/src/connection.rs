@@ -71,6 +71,10 @@ impl Connection {
             // A proxy configured for the outside could only lead away from this machine.
             builder = builder.no_proxy();
         }
+        if base.scheme() == "http" {
+            // Reading the system's certificates takes longer than most commands do.
+            builder = builder.tls_built_in_root_certs(false);
+        }
         for pem in extra_pems(options)? {
             let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| {
                 ClientError::Protocol(format!("could not read the certificates to trust: {e}"))
