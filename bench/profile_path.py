@@ -188,10 +188,11 @@ def main() -> None:
         peer.up()
         trace = Trace()
         peer.call()
-        for part in (
+        parts: list[Callable[[], None]] = [
             lambda: round_trips(peer, trace, a.calls),
             lambda: whole_map(peer, trace, a.jobs, a.repeats),
-        ):
+        ]
+        for part in parts:
             if a.wait:
                 for pid, cpu in cpu_now().items():
                     print(f"  {pid} {cpu.name}", file=sys.stderr)

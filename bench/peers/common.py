@@ -78,8 +78,10 @@ def ancestry(pid: int) -> list[int]:
 def pid_here(pid: int, namespace: str) -> int | None:
     """Our number for a process of this run that knows itself as `pid` in a pid namespace of its own.
 
-    Looks only below this process: whatever comes back may be killed.
+    One in a foreign namespace is looked for below this process only: whatever comes back may be killed.
     """
+    if namespace == os.readlink("/proc/self/ns/pid"):
+        return pid
     for candidate in descendants(os.getpid()):
         try:
             if os.readlink(f"/proc/{candidate}/ns/pid") != namespace:
@@ -191,23 +193,25 @@ class Box:
         os.environ.update(PEER_LOG=self.log, PEER_PORT=str(self.port), PEER_WORKLOAD=workload, PEER_MODE=mode)
         pathlib.Path(self.log).touch()
 
-    def spawn(self, *argv: str, worker: bool = False, stop: int | None = None, **env: str) -> Started:
+    def spawn(
+        self, *argv: str, worker: bool = False, stop: int | None = None, env: dict[str, str] | None = None
+    ) -> Started:
         """Starts a process; worker=True lets revive() start it again after a kill."""
-        p = Started(argv, env, self.dir, len(self.procs), stop)
+        p = Started(argv, env or {}, self.dir, len(self.procs), stop)
         self.procs.append(p)
         if worker:
             self.workers.append(p)
         return p
 
-    def worker(self, *argv: str, **env: str) -> Started:
-        return self.spawn(*argv, worker=True, **env)
+    def worker(self, *argv: str) -> Started:
+        return self.spawn(*argv, worker=True)
 
     def revive(self) -> int:
         """Restarts workers that are dead; returns how many."""
         dead = [p for p in self.workers if p.process.poll() is not None]
         for p in dead:
             self.workers.remove(p)
-            self.spawn(*p.argv, worker=True, stop=p.stop_signal, **p.env)
+            self.spawn(*p.argv, worker=True, stop=p.stop_signal, env=p.env)
         return len(dead)
 
     def logs(self) -> str:
@@ -244,20 +248,20 @@ class Box:
         conf = f"listeners.tcp.1 = 127.0.0.1:{port}\nlog.file.level = error\n"
         pathlib.Path(d, "rabbitmq.conf").write_text(conf)
         pathlib.Path(d, "plugins").write_text("[].")
-        self.spawn(
-            "/usr/lib/rabbitmq/bin/rabbitmq-server",
-            HOME=d,
-            ERL_EPMD_PORT=str(epmd),
-            ERL_EPMD_ADDRESS="127.0.0.1",
-            RABBITMQ_NODENAME=f"b{port}@localhost",
-            RABBITMQ_NODE_PORT=str(port),
-            RABBITMQ_DIST_PORT=str(dist),
-            RABBITMQ_MNESIA_BASE=d,
-            RABBITMQ_LOG_BASE=d,
-            RABBITMQ_CONFIG_FILE=f"{d}/rabbitmq.conf",
-            RABBITMQ_ENABLED_PLUGINS_FILE=f"{d}/plugins",
-            RABBITMQ_CONF_ENV_FILE="/dev/null",
-        )
+        env = {
+            "HOME": d,
+            "ERL_EPMD_PORT": str(epmd),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": f"b{port}@localhost",
+            "RABBITMQ_NODE_PORT": str(port),
+            "RABBITMQ_DIST_PORT": str(dist),
+            "RABBITMQ_MNESIA_BASE": d,
+            "RABBITMQ_LOG_BASE": d,
+            "RABBITMQ_CONFIG_FILE": f"{d}/rabbitmq.conf",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": f"{d}/plugins",
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+        }
+        self.spawn("/usr/lib/rabbitmq/bin/rabbitmq-server", env=env)
 
         def up() -> bool:
             c = amqp.Connection(f"127.0.0.1:{port}")
