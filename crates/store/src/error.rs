@@ -21,7 +21,9 @@ pub enum StoreError {
     DiskFull,
     #[error("the store is closed")]
     Closed,
-    #[error("the database file was written by a newer picloud (format {found}, this one knows {known})")]
+    #[error(
+        "the database file was written by a newer picloud (format {found}, this one knows {known})"
+    )]
     TooNew { found: u32, known: u32 },
     #[error("database: {0}")]
     Sqlite(#[from] rusqlite::Error),

@@ -40,7 +40,13 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// One account.
     async fn account_find(&self, account: AccountId) -> Result<Option<Account>>;
     /// Makes a key whose secret has this SHA-256. (Secrets are 256 random bits: a slow hash adds nothing.)
-    async fn key_create(&self, account: AccountId, secret_hash: Hash, note: &str, now: Timestamp) -> Result<Key>;
+    async fn key_create(
+        &self,
+        account: AccountId,
+        secret_hash: Hash,
+        note: &str,
+        now: Timestamp,
+    ) -> Result<Key>;
     /// The key with this number, active or not.
     async fn key_find(&self, key: ApiKey) -> Result<Option<Key>>;
     /// Keys of an account, oldest first.
@@ -71,19 +77,38 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// `claimed`, their attempt grows by one. Guarded by the state: of two claims of one job one gets it.
     /// A worker that is not alive gets `WorkerUnknown`. Need not survive a loss of power:
     /// a restart voids it.
-    async fn job_claim(&self, worker: WorkerId, picks: Vec<Pick>, now: Timestamp) -> Result<Claimed>;
+    async fn job_claim(
+        &self,
+        worker: WorkerId,
+        picks: Vec<Pick>,
+        now: Timestamp,
+    ) -> Result<Claimed>;
     /// Applies a worker's report in one transaction; what each part does is said at `Report`.
     /// Attempts that do not match (another attempt, another worker, ended) are refused and
     /// change nothing. A report whose results name missing blobs is `BlobMissing`.
     /// An end resolves dependents in the same transaction, through any number of generations.
-    async fn job_report(&self, worker: WorkerId, report: Report, now: Timestamp) -> Result<Reported>;
+    async fn job_report(
+        &self,
+        worker: WorkerId,
+        report: Report,
+        now: Timestamp,
+    ) -> Result<Reported>;
 
     // Workers and leases.
 
     /// Begins a worker's life, leased until `lease_until`. Lives with the same name are ended first, as by `worker_end`.
-    async fn worker_register(&self, worker: WorkerNew, lease_until: Timestamp, now: Timestamp) -> Result<WorkerRegistered>;
+    async fn worker_register(
+        &self,
+        worker: WorkerNew,
+        lease_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<WorkerRegistered>;
     /// Extends leases; returns those of `workers` that are not alive any more. Need not survive a loss of power.
-    async fn worker_renew(&self, workers: Vec<WorkerId>, lease_until: Timestamp) -> Result<Vec<WorkerId>>;
+    async fn worker_renew(
+        &self,
+        workers: Vec<WorkerId>,
+        lease_until: Timestamp,
+    ) -> Result<Vec<WorkerId>>;
     /// Ends one life. Its jobs go back to the queue; those that are to be killed become `killed`,
     /// those that are claimed or processing and not restartable become `error` (`WorkerLost`).
     async fn worker_end(&self, worker: WorkerId, now: Timestamp) -> Result<Ended>;
@@ -100,7 +125,12 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// `killed` here and now, with their dependents resolved. Claimed and processing ones get a
     /// kill request and are returned, so that the caller can wait for their workers: they can
     /// never be queued again. Unknown ids are `JobUnknown` and nothing changes.
-    async fn job_kill(&self, account: AccountId, jids: Option<JidSet>, now: Timestamp) -> Result<Kill>;
+    async fn job_kill(
+        &self,
+        account: AccountId,
+        jids: Option<JidSet>,
+        now: Timestamp,
+    ) -> Result<Kill>;
     /// Removes finished jobs and everything that belongs to them: results, output, references
     /// to blobs and, after the last job, specs. One that is unfinished is `NotFinished`, an unknown one
     /// `JobUnknown`; then nothing changes. At most 10,000 a call; the caller splits.
@@ -116,17 +146,36 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     async fn job_finished(&self, account: AccountId, jids: JidSet, limit: u64) -> Result<JidSet>;
     /// Results from the start of the list up to the first unfinished job, at most `max_count`
     /// of them and about `max_bytes` of inline payloads. What it returns is on disk.
-    async fn job_results(&self, account: AccountId, jids: JidSet, max_count: u64, max_bytes: u64) -> Result<Vec<JobResult>>;
+    async fn job_results(
+        &self,
+        account: AccountId,
+        jids: JidSet,
+        max_count: u64,
+        max_bytes: u64,
+    ) -> Result<Vec<JobResult>>;
     /// Rows with specs, at most 1,000 jobs, `JobUnknown` for a missing one. `outcome` is filled for finished jobs.
     async fn job_find(&self, account: AccountId, jids: JidSet) -> Result<Vec<JobDetail>>;
     /// The function and argument payloads of one job.
-    async fn job_pickles(&self, account: AccountId, jid: Jid) -> Result<(picloud_types::Payload, picloud_types::Payload)>;
+    async fn job_pickles(
+        &self,
+        account: AccountId,
+        jid: Jid,
+    ) -> Result<(picloud_types::Payload, picloud_types::Payload)>;
     /// A page of jobs, newest first.
-    async fn job_list(&self, account: AccountId, filter: JobFilter, limit: u32) -> Result<Vec<JobDetail>>;
+    async fn job_list(
+        &self,
+        account: AccountId,
+        filter: JobFilter,
+        limit: u32,
+    ) -> Result<Vec<JobDetail>>;
     /// Jobs per state over all accounts, for metrics.
     async fn job_counts(&self) -> Result<Vec<(picloud_types::JobState, u64)>>;
     /// The attempt's account, if the job is claimed or processing in exactly this attempt: what makes a job token good.
-    async fn attempt_alive(&self, jid: Jid, attempt: picloud_types::Attempt) -> Result<Option<AccountId>>;
+    async fn attempt_alive(
+        &self,
+        jid: Jid,
+        attempt: picloud_types::Attempt,
+    ) -> Result<Option<AccountId>>;
     /// Specs by id, for workers.
     async fn spec_get(&self, specs: Vec<SpecId>) -> Result<Vec<SpecRow>>;
 
@@ -134,16 +183,38 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// Bytes of a stream from `offset` on, at most `limit`. Where the middle was dropped the
     /// answer begins later than asked and says so.
-    async fn output_read(&self, account: AccountId, jid: Jid, stream: Stream, offset: u64, limit: u64) -> Result<OutputSlice>;
+    async fn output_read(
+        &self,
+        account: AccountId,
+        jid: Jid,
+        stream: Stream,
+        offset: u64,
+        limit: u64,
+    ) -> Result<OutputSlice>;
     /// The last `limit` bytes of every stream.
-    async fn output_tails(&self, account: AccountId, jid: Jid, limit: u64) -> Result<Vec<(Stream, Vec<u8>)>>;
+    async fn output_tails(
+        &self,
+        account: AccountId,
+        jid: Jid,
+        limit: u64,
+    ) -> Result<Vec<(Stream, Vec<u8>)>>;
 
     // Blobs: what is stored where is the blob crate's; here is who owns and who needs it.
 
     /// Those of `hashes` the account lacks. The others are kept until `keep_until` at least.
-    async fn blob_missing(&self, account: AccountId, hashes: Vec<Hash>, keep_until: Timestamp) -> Result<Vec<Hash>>;
+    async fn blob_missing(
+        &self,
+        account: AccountId,
+        hashes: Vec<Hash>,
+        keep_until: Timestamp,
+    ) -> Result<Vec<Hash>>;
     /// Records blobs that are now in the blob store, kept until `keep_until` at least.
-    async fn blob_add(&self, account: AccountId, blobs: Vec<(Hash, u64)>, keep_until: Timestamp) -> Result<()>;
+    async fn blob_add(
+        &self,
+        account: AccountId,
+        blobs: Vec<(Hash, u64)>,
+        keep_until: Timestamp,
+    ) -> Result<()>;
     /// Size of the account's blob.
     async fn blob_size(&self, account: AccountId, hash: Hash) -> Result<Option<u64>>;
     /// Forgets up to `limit` blobs that nothing refers to and whose time is over, and returns

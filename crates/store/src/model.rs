@@ -1,9 +1,21 @@
 //! What goes into the store's verbs and what comes out.
 
 use picloud_types::{
-    AccountId, ApiKey, Attempt, ClassId, Failure, Hash, Jid, JidSet, JobSpec, JobState, Outcome, Payload, SpecId, Stream,
-    Timestamp, Usage, WorkerId, api::workers::WorkerPython, spec::Requirements,
+    AccountId, ApiKey, Attempt, ClassId, Failure, Hash, Jid, JidSet, JobSpec, JobState, Outcome,
+    Payload, SpecId, Stream, Timestamp, Usage, WorkerId, api::workers::WorkerPython,
+    spec::Requirements,
 };
+
+/// What a transaction did that others should know of at once, before it is on disk: a job may
+/// start while its submission is being synced, since a crash only re-runs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// Jobs became queued, so that the scheduler should look.
+    pub queued: bool,
+}
+
+/// Called by a store right after such a transaction, on its own thread: it must not block.
+pub type OnCommit = std::sync::Arc<dyn Fn(Committed) + Send + Sync>;
 
 /// An owner of jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,126 @@
+//! A page of jobs, newest first.
+
+use super::{
+    look::{self, DETAIL},
+    readers::Reader,
+    rows,
+};
+use crate::{JobDetail, JobFilter, Result};
+use picloud_types::{AccountId, JobState};
+use rusqlite::{Connection, named_params};
+
+/// When the specs of a label or function have at most this many jobs, their jobs are looked up
+/// and sorted; with more of them it is quicker to walk the account's newest jobs.
+const FEW: u64 = 10_000;
+
+/// The order in which the jobs are visited.
+#[derive(Clone, Copy)]
+enum Walk {
+    Account,
+    Parent,
+    Spec,
+    Failed,
+    Unfinished,
+}
+
+pub(super) fn list(
+    reader: &mut Reader,
+    account: AccountId,
+    filter: &JobFilter,
+    limit: u32,
+) -> Result<Vec<JobDetail>> {
+    let sql = query(filter, walk(&reader.db, account, filter)?);
+    let mut details = Vec::new();
+    {
+        let mut statement = reader.db.prepare_cached(&sql)?;
+        let mut found = statement.query(named_params! {
+            ":account": account.0,
+            ":before": filter.before.map_or(i64::MAX, |jid| jid.0),
+            ":states": mask(&filter.states),
+            ":label": filter.label,
+            ":function": filter.function,
+            ":parent": filter.parent.map(|jid| jid.0),
+            ":limit": limit,
+        })?;
+        while let Some(row) = found.next()? {
+            details.push(look::detail(row)?);
+        }
+    }
+    look::complete(reader, details)
+}
+
+/// A bit per state; none is all.
+fn mask(states: &[JobState]) -> i64 {
+    if states.is_empty() {
+        !0
+    } else {
+        states
+            .iter()
+            .fold(0, |mask, state| mask | 1 << *state as u8)
+    }
+}
+
+fn walk(db: &Connection, account: AccountId, filter: &JobFilter) -> Result<Walk> {
+    if filter.parent.is_some() {
+        return Ok(Walk::Parent);
+    }
+    if !filter.states.is_empty() && filter.states.iter().all(|state| state.is_failed()) {
+        return Ok(Walk::Failed);
+    }
+    if !filter.states.is_empty() && filter.states.iter().all(|state| !state.is_finished()) {
+        return Ok(Walk::Unfinished);
+    }
+    if filter.label.is_none() && filter.function.is_none() {
+        return Ok(Walk::Account);
+    }
+    let mut jobs = db.prepare_cached(&format!(
+        "SELECT coalesce(sum(refs), 0) FROM ({})",
+        specs(filter)
+    ))?;
+    let jobs: i64 = jobs.query_row(
+        named_params! { ":account": account.0, ":label": filter.label, ":function": filter.function },
+        |row| row.get(0),
+    )?;
+    Ok(if rows::unsigned(jobs) <= FEW {
+        Walk::Spec
+    } else {
+        Walk::Account
+    })
+}
+
+/// Specs with the label and the function asked for. All three parameters are named in either
+/// form, so that one list of bindings fits.
+fn specs(filter: &JobFilter) -> &'static str {
+    match (&filter.label, &filter.function) {
+        (Some(_), _) => {
+            "SELECT id, refs FROM specs INDEXED BY specs_by_label WHERE account_id = :account AND label = :label
+                AND (:function IS NULL OR function_name = :function)"
+        }
+        (None, _) => {
+            "SELECT id, refs FROM specs INDEXED BY specs_by_function WHERE account_id = :account AND function_name = :function
+                AND :label IS NULL"
+        }
+    }
+}
+
+fn query(filter: &JobFilter, walk: Walk) -> String {
+    let (index, condition) = match walk {
+        Walk::Account => ("jobs_by_account", ""),
+        Walk::Parent => ("jobs_by_parent", " AND j.parent_jid = :parent"),
+        Walk::Spec => ("jobs_by_spec", ""),
+        Walk::Failed => ("jobs_failed", " AND j.state > 4"),
+        Walk::Unfinished => ("jobs_unfinished", " AND j.state < 4"),
+    };
+    let of_spec = if filter.label.is_some() || filter.function.is_some() {
+        format!(" AND j.spec_id IN (SELECT id FROM ({}))", specs(filter))
+    } else {
+        String::new()
+    };
+    format!(
+        "SELECT {DETAIL} FROM jobs AS j INDEXED BY {index}
+          WHERE j.account_id = :account AND j.jid < :before{condition}{of_spec}
+            AND (1 << j.state) & :states AND (:parent IS NULL OR j.parent_jid = :parent)
+            AND (:label IS NULL OR TRUE) AND (:function IS NULL OR TRUE)
+          ORDER BY j.jid DESC LIMIT :limit"
+    )
+}

@@ -1,0 +1,24 @@
+//! Numbered steps from an empty file to the present format, forward only. The number reached
+//! is kept in `PRAGMA user_version`.
+
+use crate::{Result, StoreError};
+use rusqlite::Connection;
+
+/// Each brings a file from the format before it to its own: the first one makes format 1.
+const STEPS: &[&str] = &[include_str!("migrations/0001.sql")];
+
+/// Brings the file to the present format, each step in its own transaction.
+pub(super) fn run(connection: &mut Connection) -> Result<()> {
+    let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let known = u32::try_from(STEPS.len()).expect("a short list");
+    if found > known {
+        return Err(StoreError::TooNew { found, known });
+    }
+    for (format, step) in (1..).zip(STEPS).skip(found as usize) {
+        let tx = connection.transaction()?;
+        tx.execute_batch(step)?;
+        tx.pragma_update(None, "user_version", format)?;
+        tx.commit()?;
+    }
+    Ok(())
+}

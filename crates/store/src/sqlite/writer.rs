@@ -1,0 +1,368 @@
+//! The one thread that writes.
+//!
+//! Callers send closures. The thread takes all that wait, up to a bound, runs them in one
+//! transaction, each in a savepoint of its own, and commits. So "database is locked" cannot
+//! happen, and a crowd of callers shares the cost of a commit and a sync.
+
+use super::{
+    cache::Cache,
+    checkpoint::Checkpointer,
+    rows,
+    sync::{Progress, Unsynced, broken},
+};
+use crate::{Committed, OnCommit, Result, SpecRow, StoreError};
+use picloud_types::{ClassId, Hash, JobState, SpecId, spec::Requirements};
+use rusqlite::Connection;
+use std::{
+    collections::HashMap,
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
+use tokio::sync::{mpsc as channel, oneshot};
+use tracing::error;
+
+/// Most closures in one transaction.
+const GROUP_MAX: usize = 512;
+/// A transaction takes no more closures after this long, so that the first caller is not kept waiting.
+const GROUP_TIME: Duration = Duration::from_millis(4);
+/// Closures that may wait before callers do.
+pub(super) const QUEUE_MAX: usize = 4096;
+
+/// How a transaction ended, for those whose closures ran in it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fate {
+    Committed,
+    /// Rolled back because there was no room.
+    DiskFull,
+    /// Rolled back for another reason, which the log has.
+    RolledBack,
+    /// Committed, but the disk would not take it.
+    Unsynced,
+}
+
+impl Fate {
+    fn error(self) -> Option<StoreError> {
+        match self {
+            Self::Committed => None,
+            Self::DiskFull => Some(StoreError::DiskFull),
+            Self::RolledBack => {
+                Some(std::io::Error::other("the transaction was rolled back").into())
+            }
+            Self::Unsynced => Some(broken()),
+        }
+    }
+}
+
+/// A closure on its way through the writer, and the way back to its caller.
+pub(super) trait Op: Send {
+    /// Runs the closure; whether what it wrote is to be kept.
+    fn run(&mut self, writing: &mut Writing<'_>) -> bool;
+    /// Whether the caller wants to hear only when it is on disk.
+    fn is_durable(&self) -> bool;
+    /// Whether the closure failed for want of space.
+    fn is_disk_full(&self) -> bool;
+    /// Tells the caller.
+    fn answer(self: Box<Self>, fate: Fate);
+}
+
+struct Work<T, F> {
+    closure: Option<F>,
+    result: Option<Result<T>>,
+    reply: oneshot::Sender<Result<T>>,
+    durable: bool,
+}
+
+impl<T: Send, F: FnOnce(&mut Writing<'_>) -> Result<T> + Send> Op for Work<T, F> {
+    fn run(&mut self, writing: &mut Writing<'_>) -> bool {
+        let closure = self.closure.take().expect("an op runs once");
+        let result = closure(writing).map_err(said_plainly);
+        let keep = result.is_ok();
+        self.result = Some(result);
+        keep
+    }
+
+    fn is_durable(&self) -> bool {
+        self.durable
+    }
+
+    fn is_disk_full(&self) -> bool {
+        matches!(self.result, Some(Err(StoreError::DiskFull)))
+    }
+
+    fn answer(self: Box<Self>, fate: Fate) {
+        let result = match (self.result, fate.error()) {
+            (Some(Err(own)), _) => Err(own),
+            (_, Some(problem)) => Err(problem),
+            (Some(ok), None) => ok,
+            (None, None) => Err(StoreError::Closed),
+        };
+        // A caller that went away does not want to know.
+        let _ = self.reply.send(result);
+    }
+}
+
+/// A closure ready to be sent to the writer, and where its answer will be.
+pub(super) fn op<T, F>(durable: bool, closure: F) -> (Box<dyn Op>, oneshot::Receiver<Result<T>>)
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Writing<'_>) -> Result<T> + Send + 'static,
+{
+    let (reply, answer) = oneshot::channel();
+    (
+        Box::new(Work {
+            closure: Some(closure),
+            result: None,
+            reply,
+            durable,
+        }),
+        answer,
+    )
+}
+
+/// No room is a state of the world, not a fault: callers must be able to tell.
+fn said_plainly(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Sqlite(inner) if is_disk_full(&inner) => StoreError::DiskFull,
+        StoreError::Io(inner) if inner.kind() == std::io::ErrorKind::StorageFull => {
+            StoreError::DiskFull
+        }
+        other => other,
+    }
+}
+
+fn is_disk_full(error: &rusqlite::Error) -> bool {
+    // SQLite says FULL for ENOSPC on the log and the database, and IOERR_SHMSIZE when its index
+    // of the log cannot grow.
+    error.sqlite_error().is_some_and(|e| {
+        e.code == rusqlite::ErrorCode::DiskFull
+            || e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+    })
+}
+
+/// What a closure works with: the open transaction and what the writer remembers.
+pub(super) struct Writing<'w> {
+    pub(super) db: &'w Connection,
+    pub(super) memory: &'w mut Memory,
+    effects: Effects,
+}
+
+/// What the closures of a transaction did, beyond rows.
+#[derive(Clone, Copy, Debug, Default)]
+struct Effects {
+    /// Change of the number of jobs per state.
+    moved: [i64; JobState::ALL.len()],
+    /// Jobs that became queued, whether they still are or not.
+    queued: i64,
+}
+
+impl Writing<'_> {
+    /// `count` jobs went from one state to another; `None` is "did not exist" and "is removed".
+    pub(super) fn moved(&mut self, from: Option<JobState>, to: Option<JobState>, count: u64) {
+        let count = rows::signed(count);
+        if let Some(from) = from {
+            self.effects.moved[from as usize] -= count;
+        }
+        if let Some(to) = to {
+            self.effects.moved[to as usize] += count;
+            if to == JobState::Queued {
+                self.effects.queued += count;
+            }
+        }
+    }
+
+    /// Jobs that became queued so far in this transaction.
+    pub(super) fn newly_queued(&self) -> i64 {
+        self.effects.queued
+    }
+}
+
+/// Rows that never change, kept between transactions.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) specs_by_hash: Cache<(i64, Hash), (SpecId, ClassId)>,
+    pub(super) specs: Cache<SpecId, SpecRow>,
+    pub(super) classes: HashMap<String, ClassId>,
+    pub(super) requirements: HashMap<ClassId, Requirements>,
+}
+
+impl Memory {
+    fn new() -> Self {
+        Self {
+            specs_by_hash: Cache::new(1024),
+            // Small, because each may bring a function of 64 KiB.
+            specs: Cache::new(64),
+            classes: HashMap::new(),
+            requirements: HashMap::new(),
+        }
+    }
+
+    /// After a rollback some of it may be about rows that do not exist.
+    fn forget(&mut self) {
+        self.specs_by_hash.clear();
+        self.specs.clear();
+        self.classes.clear();
+        self.requirements.clear();
+    }
+}
+
+/// The writer's own state; `run` is its thread.
+pub(super) struct Writer {
+    pub(super) db: Connection,
+    pub(super) progress: Arc<Progress>,
+    /// Where durable ops go to wait for the disk; `None` when nobody waits.
+    pub(super) sync: Option<mpsc::Sender<Unsynced>>,
+    pub(super) checkpointer: Checkpointer,
+    pub(super) on_commit: Option<OnCommit>,
+}
+
+impl Writer {
+    /// Works until every sender is gone or the queue is closed, and the queue is empty.
+    pub(super) fn run(&mut self, queue: &mut channel::Receiver<Box<dyn Op>>) {
+        let mut memory = Memory::new();
+        while let Some(first) = queue.blocking_recv() {
+            if self.progress.is_broken() {
+                first.answer(Fate::Unsynced);
+                continue;
+            }
+            self.transaction(first, queue, &mut memory);
+            self.checkpointer.after_commit(&self.db);
+        }
+    }
+
+    fn transaction(
+        &self,
+        first: Box<dyn Op>,
+        queue: &mut channel::Receiver<Box<dyn Op>>,
+        memory: &mut Memory,
+    ) {
+        let mut ops = Vec::new();
+        let fate = match self.run_group(first, queue, memory, &mut ops) {
+            Ok((number, effects)) => {
+                if effects.queued > 0
+                    && let Some(on_commit) = &self.on_commit
+                {
+                    on_commit(Committed { queued: true });
+                }
+                return self.answer_committed(number, ops);
+            }
+            Err(problem) => {
+                if !self.db.is_autocommit()
+                    && let Err(again) = self.db.execute_batch("ROLLBACK")
+                {
+                    error!(problem = %again, "a transaction could not be rolled back");
+                }
+                memory.forget();
+                match said_plainly(problem) {
+                    StoreError::DiskFull => Fate::DiskFull,
+                    problem => {
+                        error!(%problem, ops = ops.len(), "a transaction was rolled back");
+                        Fate::RolledBack
+                    }
+                }
+            }
+        };
+        for op in ops {
+            op.answer(fate);
+        }
+    }
+
+    /// Runs `first` and what else waits in one transaction. With an error all of it is void.
+    fn run_group(
+        &self,
+        first: Box<dyn Op>,
+        queue: &mut channel::Receiver<Box<dyn Op>>,
+        memory: &mut Memory,
+        ops: &mut Vec<Box<dyn Op>>,
+    ) -> Result<(u64, Effects)> {
+        let begun = Instant::now();
+        let mut durable = false;
+        let mut next = Some(first);
+        let mut writing = Writing {
+            db: &self.db,
+            memory,
+            effects: Effects::default(),
+        };
+        if let Err(problem) = run_cached(&self.db, "BEGIN IMMEDIATE") {
+            ops.extend(next);
+            return Err(problem);
+        }
+        while let Some(op) = next.take() {
+            ops.push(op);
+            let op = ops.last_mut().expect("just pushed");
+            run_cached(&self.db, "SAVEPOINT op")?;
+            let before = writing.effects;
+            if op.run(&mut writing) {
+                durable |= op.is_durable();
+            } else {
+                writing.effects = before;
+                writing.memory.forget();
+                if self.db.is_autocommit() {
+                    // SQLite rolls back by itself after some errors, a full disk among them.
+                    return Err(if op.is_disk_full() {
+                        StoreError::DiskFull
+                    } else {
+                        lost()
+                    });
+                }
+                run_cached(&self.db, "ROLLBACK TO op")?;
+            }
+            run_cached(&self.db, "RELEASE op")?;
+            if ops.len() < GROUP_MAX && begun.elapsed() < GROUP_TIME {
+                next = queue.try_recv().ok();
+            }
+        }
+        let effects = writing.effects;
+        self.store_counts(&effects)?;
+        let number = if durable {
+            self.progress.begin_commit()
+        } else {
+            0
+        };
+        let committed = run_cached(&self.db, "COMMIT");
+        if committed.is_err() || self.sync.is_none() {
+            self.progress.settled(number);
+        }
+        committed.map(|()| (number, effects))
+    }
+
+    fn store_counts(&self, effects: &Effects) -> Result<()> {
+        for (state, change) in effects
+            .moved
+            .iter()
+            .enumerate()
+            .filter(|(_, change)| **change != 0)
+        {
+            self.db
+                .prepare_cached("UPDATE job_counts SET count = count + ?2 WHERE state = ?1")?
+                .execute([rows::signed(state as u64), *change])?;
+        }
+        Ok(())
+    }
+
+    fn answer_committed(&self, number: u64, ops: Vec<Box<dyn Op>>) {
+        let Some(sync) = self.sync.as_ref().filter(|_| number > 0) else {
+            return ops.into_iter().for_each(|op| op.answer(Fate::Committed));
+        };
+        let (durable, rest): (Vec<_>, Vec<_>) = ops.into_iter().partition(|op| op.is_durable());
+        if let Err(mpsc::SendError(unsynced)) = sync.send(Unsynced {
+            number,
+            ops: durable,
+        }) {
+            // The thread panicked. Nothing can be promised any more.
+            unsynced
+                .ops
+                .into_iter()
+                .for_each(|op| op.answer(Fate::Unsynced));
+        }
+        rest.into_iter().for_each(|op| op.answer(Fate::Committed));
+    }
+}
+
+fn run_cached(db: &Connection, sql: &str) -> Result<()> {
+    db.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
+fn lost() -> StoreError {
+    std::io::Error::other("SQLite gave the transaction up").into()
+}
