@@ -1,0 +1,205 @@
+"""Requests to one server: a pool of connections, retries, refusals as exceptions.
+
+Every request that is repeated here is harmless to repeat: submissions carry a key by which the
+server knows them again.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import random
+import threading
+import time
+from typing import IO, Any, Callable
+
+from ._config import Config, Credentials
+from ._errors import CloudException, CloudTimeoutError
+from ._frames import MEDIA_TYPE, Bytes
+from ._wire import BadReply, Body, Line, LineBroken, Reply, Target
+from .version import __version__
+
+__all__ = ["Connection"]
+
+CONNECT_TIMEOUT = 10.0
+IDLE_MAX = 16
+BACKOFF_FIRST = 0.05
+BACKOFF_MAX = 2.0
+START_HINT = "start one with `picloud serve`, or name another with cloud.setkey(..., server_url=...)"
+
+
+class Connection:
+    """Speaks to one server with one key. Threads may share it; a forked child gets its own lines."""
+
+    def __init__(self, credentials: Credentials, config: Config) -> None:
+        self.credentials = credentials
+        self._config = config
+        self._target = Target(credentials.server, credentials.ca_file)
+        pair = f"{credentials.api_key}:{credentials.api_secretkey}".encode()
+        self._common = (
+            f"Host: {self._target.host_header}\r\n"
+            f"User-Agent: picloud-python/{__version__}\r\n"
+            f"Authorization: Basic {base64.b64encode(pair).decode()}\r\n"
+        )
+        self._idle: list[Line] = []
+        self._pid = os.getpid()
+        self._answered = False
+        self.closed = threading.Event()
+
+    def close(self) -> None:
+        """Hangs up; requests that wait to be repeated end."""
+        self.closed.set()
+        idle, self._idle = self._idle, []
+        for line in idle:
+            line.close()
+
+    def json(
+        self, method: str, path: str, content: Any = None, timeout: float | None = None, repeat: bool = True
+    ) -> Any:
+        """Sends and receives JSON."""
+        body = None
+        if content is not None:
+            body = Body([json.dumps(content, separators=(",", ":")).encode()])
+        reply = self.request(method, path, body, "application/json", timeout, repeat=repeat)
+        if not reply.body:
+            return None
+        try:
+            return json.loads(bytes(reply.body))
+        except ValueError:
+            raise self._no_picloud("it answered with something else than JSON") from None
+
+    def framed(self, path: str, parts: list[Bytes], timeout: float | None = None) -> Any:
+        """Posts frames and receives JSON."""
+        return json.loads(bytes(self.request("POST", path, Body(parts), MEDIA_TYPE, timeout).body))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Body | None = None,
+        content_type: str = "application/octet-stream",
+        timeout: float | None = None,
+        sink: Callable[[], IO[bytes]] | None = None,
+        repeat: bool = True,
+    ) -> Reply:
+        """One request and its answer, repeated as long as that makes sense.
+
+        `timeout`: seconds the server is expected to take beyond the usual. `sink`: makes a
+        fresh file for the body of the answer, once per try. `repeat`: whether doing it twice is harmless.
+        """
+        head = f"{method} {self._target.prefix}{path} HTTP/1.1\r\n{self._common}"
+        if body is not None:
+            head += f"Content-Type: {content_type}\r\n"
+        seconds = self._config.request_timeout + (timeout or 0.0)
+        tries = 0
+        started: float | None = None
+        while True:
+            try:
+                reply = self._once(head, body, seconds, sink, repeat)
+            except (LineBroken, ConnectionError) as error:
+                refused = isinstance(error, ConnectionRefusedError)
+                failure = self._unreachable(error)
+                again = repeat or refused  # nothing was sent where nobody listened
+            except TimeoutError:
+                message = f"no answer from {self.credentials.server} within {seconds:.0f} s"
+                raise CloudTimeoutError(message, kind="no_answer") from None
+            except BadReply as error:
+                raise self._no_picloud(str(error)) from None
+            except OSError as error:
+                raise self._unreachable(error) from None
+            else:
+                self._answered = True
+                if reply.status < 400:
+                    return reply
+                failure = refusal(reply)
+                again = failure.status == 503 and failure.retry
+            now = time.monotonic()
+            started = now if started is None else started
+            tries += 1
+            patient = self._answered and now - started < self._config.retry_seconds
+            if not again or not (patient or tries < self._config.retry_attempts):
+                raise failure from None
+            pause = min(BACKOFF_MAX, BACKOFF_FIRST * 2 ** min(tries, 10)) * (0.5 + random.random() / 2)
+            if self.closed.wait(pause):
+                raise failure from None
+
+    def _once(
+        self,
+        head: str,
+        body: Body | None,
+        seconds: float,
+        sink: Callable[[], IO[bytes]] | None,
+        repeat: bool,
+    ) -> Reply:
+        line = self._line()
+        reused = line.used
+        try:
+            reply, keep = line.exchange(head, body, seconds, sink() if sink else None)
+        except LineBroken as error:
+            line.close()
+            if not reused or error.answered or not repeat:
+                raise
+            # An idle connection the server had given up: say it again on a fresh one, at once.
+            self._drop_idle()
+            line = Line(self._target, CONNECT_TIMEOUT)
+            try:
+                reply, keep = line.exchange(head, body, seconds, sink() if sink else None)
+            except BaseException:
+                line.close()
+                raise
+        except BaseException:
+            line.close()
+            raise
+        if keep and len(self._idle) < IDLE_MAX and not self.closed.is_set():
+            self._idle.append(line)
+        else:
+            line.close()
+        return reply
+
+    def _line(self) -> Line:
+        if self._pid != os.getpid():
+            # Sockets of the parent: closing the child's copies does not disturb it.
+            self._drop_idle()
+            self._pid = os.getpid()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return Line(self._target, CONNECT_TIMEOUT)
+
+    def _drop_idle(self) -> None:
+        idle, self._idle = self._idle, []
+        for line in idle:
+            line.close()
+
+    def _unreachable(self, error: OSError) -> CloudException:
+        server = self.credentials.server
+        if type(error).__name__ == "SSLCertVerificationError":
+            hint = "name the server's certificate with PICLOUD_CA_FILE, or ca_file in the profile"
+            return CloudException(
+                f"{server} has a certificate that is not trusted: {error}", kind="tls", hint=hint
+            )
+        if self._answered:
+            return CloudException(f"lost the server at {server}: {error}", kind="server_down", retry=True)
+        text = f"no picloud server answers at {server}: {error}"
+        return CloudException(text, kind="server_down", retry=True, hint=START_HINT)
+
+    def _no_picloud(self, reason: str) -> CloudException:
+        text = f"what listens at {self.credentials.server} is no picloud server: {reason}"
+        return CloudException(text, kind="bad_reply", hint=START_HINT)
+
+
+def refusal(reply: Reply) -> CloudException:
+    """The exception for an answer with a status of 400 or above."""
+    try:
+        error = json.loads(bytes(reply.body))["error"]
+        return CloudException(
+            str(error["msg"]),
+            status=int(error.get("code", reply.status)),
+            retry=bool(error.get("retry")),
+            hint=error.get("hint"),
+            kind=error.get("kind"),
+        )
+    except (ValueError, KeyError, TypeError):
+        text = bytes(reply.body[:200]).decode("utf-8", "replace").strip() or "no explanation was given"
+        return CloudException(text, status=reply.status, retry=reply.status == 503)

@@ -1,0 +1,302 @@
+"""Making jobs: one for a call, many in a few requests for a map."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+import struct
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sized
+from itertools import zip_longest
+from typing import IO, Any, Callable
+
+from ._errors import CloudException
+from ._frames import Bytes, blob_frame, encode, inline_frame
+from ._jids import JidSet
+from ._options import Options
+from ._pickling import PROTOCOL, Pickled, Pickler
+from ._session import Session, python_version
+from ._signature import check_arguments
+from .version import __version__
+
+__all__ = ["function_name", "submit_call", "submit_map"]
+
+JOBS_FIRST = 500
+"""The first part of a map is small, so that work begins while the rest is being pickled."""
+JOBS_PER_PART = 4000
+PART_BYTES = 4 << 20
+SPOOL_BYTES = 64 << 20
+MAP_MAX = 100_000_000
+UNDO_SECONDS = 5.0
+
+_INLINE_HEAD = struct.Struct(">IB")
+_PLAIN = frozenset((int, float, str, bytes, bool, type(None)))
+
+
+def function_name(func: Any) -> str:
+    """How a callable is called in lists."""
+    name = getattr(func, "__qualname__", None)
+    if name is None:
+        inner = getattr(func, "func", None)
+        name = function_name(inner) if callable(inner) else type(func).__qualname__
+    return str(name).replace("<locals>.", "")[:200]
+
+
+def submit_call(
+    session: Session, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], options: Options
+) -> int:
+    """Makes one job and returns its id."""
+    check_arguments(func, args, kwargs)
+    service = session.check_python()
+    pickler = Pickler(session.payload_limit(), options.fast_serialization)
+    function = pickler.function(func)
+    arguments = pickler.arguments(args, kwargs)
+    inline_max = int(service["inline_max_bytes"])
+    key = _key()
+
+    def send() -> dict[str, Any]:
+        header = {"spec": _spec(session, func, options, pickler), "count": 1, "key": key}
+        if options.depends_on:
+            header["depends_on"] = str(options.depends_on)
+        frames = [session.blobs.frame(function, inline_max), session.blobs.frame(arguments, inline_max)]
+        reply: dict[str, Any] = session.connection.framed("/v1/jobs", encode(header, frames))
+        return reply
+
+    try:
+        return int(_with_blobs(session, send)["first_jid"])
+    finally:
+        function.close()
+        arguments.close()
+
+
+def _with_blobs(session: Session, send: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Does it again when a blob believed to be there was not: its last user may have been deleted."""
+    try:
+        return send()
+    except CloudException as error:
+        if error.kind != "blob_missing":
+            raise
+        session.blobs.forget()
+        return send()
+
+
+def _key() -> str:
+    return os.urandom(16).hex()
+
+
+def _spec(session: Session, func: Any, options: Options, pickler: Pickler) -> dict[str, Any]:
+    import cloudpickle
+
+    spec = options.spec()
+    spec["python"] = python_version()
+    spec["function_name"] = function_name(func)
+    spec["hostname"] = socket.gethostname()
+    spec["process_id"] = os.getpid()
+    spec["client_version"] = __version__
+    spec["cloudpickle_version"] = cloudpickle.__version__
+    code_version = session.shipper.ship(pickler.references)
+    if code_version is not None:
+        spec["code_version"] = code_version
+    settings = os.environ.get("DJANGO_SETTINGS_MODULE")
+    if settings and "django" in pickler.references.modules:
+        spec["os_env_vars"] = {"DJANGO_SETTINGS_MODULE": settings, **spec.get("os_env_vars", {})}
+    return spec
+
+
+class _Part:
+    """Argument frames of some consecutive jobs of a map."""
+
+    __slots__ = ("blobs", "count", "frames", "size")
+
+    def __init__(self) -> None:
+        self.frames: list[Bytes] = []
+        self.blobs: list[tuple[str, Pickled]] = []
+        self.count = 0
+        self.size = 0
+
+
+def submit_map(
+    session: Session, func: Any, iterables: tuple[Iterable[Any], ...], options: Options
+) -> tuple[int, int]:
+    """Makes the jobs of a map; returns the first id and their number."""
+    total: int | None = None
+    if all(isinstance(iterable, Sized) for iterable in iterables):
+        total = max(len(iterable) for iterable in iterables)  # type: ignore[arg-type]
+        _check_total(total)
+        if total == 0:
+            return 1, 0
+    service = session.check_python()
+    pickler = Pickler(session.payload_limit(), options.fast_serialization)
+    # One element is checked for all: they differ in value, not in number.
+    check_arguments(func, (None,) * len(iterables), {})
+    function = pickler.function(func)
+    inline_max = int(service["inline_max_bytes"])
+    parts = _parts(pickler, iterables, inline_max)
+    with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES, prefix="picloud-") as spool:
+        if total is None:
+            parts, total = _spooled(session, parts, spool)
+            if total == 0:
+                return 1, 0
+        sender = _MapSender(session, func, function, options, pickler, total, inline_max)
+        try:
+            for part in parts:
+                sender.send(part)
+            if sender.sent != total:
+                raise CloudException(f"the iterables promised {total} elements and gave {sender.sent}")
+        except BaseException:
+            sender.undo()
+            raise
+        finally:
+            function.close()
+        return sender.first, total
+
+
+def _check_total(total: int) -> None:
+    if total > MAP_MAX:
+        raise ValueError(f"a map of {total:,} elements is larger than {MAP_MAX:,}")
+
+
+def _parts(pickler: Pickler, iterables: tuple[Iterable[Any], ...], inline_max: int) -> Iterator[_Part]:
+    """Pickles the elements, padded with None, into parts."""
+    if len(iterables) == 1:
+        rows: Iterator[tuple[Any, ...]] = ((value,) for value in iterables[0])
+    else:
+        rows = zip_longest(*iterables)
+    dumps, head = pickle.dumps, _INLINE_HEAD.pack
+    part, most = _Part(), JOBS_FIRST
+    frames, size = part.frames, 0
+    empty: dict[str, Any] = {}
+    for number, row in enumerate(rows):
+        if (
+            len(row) == 1
+            and type(row[0]) in _PLAIN
+            and not (type(row[0]) in (str, bytes) and len(row[0]) > 4096)
+        ):
+            data = dumps((row, empty), PROTOCOL)
+            frames.append(head(len(data) + 1, 0))
+            frames.append(data)
+            size += len(data)
+        else:
+            size += _add(pickler, part, row, number, inline_max)
+        part.count += 1
+        if part.count == most or size >= PART_BYTES:
+            yield part
+            part, most, size = _Part(), JOBS_PER_PART, 0
+            frames = part.frames
+    if part.count:
+        yield part
+
+
+def _add(pickler: Pickler, part: _Part, row: tuple[Any, ...], number: int, inline_max: int) -> int:
+    pickled = pickler.arguments(row, {}, element=number)
+    if pickled.size <= inline_max:
+        part.frames.append(inline_frame(pickled.data()))
+    else:
+        hash = pickled.hash()
+        part.blobs.append((hash, pickled))
+        part.frames.append(blob_frame(hash, pickled.size))
+    return pickled.size
+
+
+def _spooled(session: Session, parts: Iterator[_Part], spool: IO[bytes]) -> tuple[Iterator[_Part], int]:
+    """Reads iterables without a length to their end, to learn their number; frames wait in `spool`."""
+    sizes: list[tuple[int, int]] = []
+    total = 0
+    for part in parts:
+        _put_blobs(session, part)
+        size = sum(map(len, part.frames))
+        spool.writelines(part.frames)
+        sizes.append((part.count, size))
+        total += part.count
+        _check_total(total)
+    spool.seek(0)
+
+    def read() -> Iterator[_Part]:
+        for count, size in sizes:
+            again = _Part()
+            again.count = count
+            again.frames = [spool.read(size)]
+            yield again
+
+    return read(), total
+
+
+def _put_blobs(session: Session, part: _Part) -> None:
+    if part.blobs:
+        session.blobs.put(part.blobs)
+        for _, pickled in part.blobs:
+            pickled.close()
+        part.blobs = []
+
+
+class _MapSender:
+    """Sends the parts of one map, each under its own key."""
+
+    def __init__(
+        self,
+        session: Session,
+        func: Any,
+        function: Pickled,
+        options: Options,
+        pickler: Pickler,
+        total: int,
+        inline_max: int,
+    ) -> None:
+        self.first = 0
+        self.sent = 0
+        self._session = session
+        self._func = func
+        self._function = function
+        self._options = options
+        self._pickler = pickler
+        self._total = total
+        self._inline_max = inline_max
+        self._started = False
+
+    def send(self, part: _Part) -> None:
+        """One request."""
+        session = self._session
+        _put_blobs(session, part)
+        place: dict[str, int] = {"total": self._total, "offset": self.sent}
+        if self._started:
+            place["first_jid"] = self.first
+        key = _key()
+
+        def send() -> dict[str, Any]:
+            header = {
+                "spec": _spec(session, self._func, self._options, self._pickler),
+                "count": part.count,
+                "key": key,
+                "map": place,
+            }
+            if self._options.depends_on:
+                header["depends_on"] = str(self._options.depends_on)
+            frames = [session.blobs.frame(self._function, self._inline_max), *part.frames]
+            reply: dict[str, Any] = session.connection.framed(
+                "/v1/jobs", encode(header, frames), timeout=30.0
+            )
+            return reply
+
+        reply = _with_blobs(session, send)
+        self.first = int(reply["first_jid"])
+        self._started = True
+        self.sent += part.count
+
+    def undo(self) -> None:
+        """A part could not be made: what was sent must not run on unnoticed."""
+        if not self._started:
+            return
+        jids = str(JidSet([(self.first, self.first + self.sent - 1)]))
+        connection = self._session.connection
+        try:
+            connection.json("POST", "/v1/jobs/kill", {"jids": jids})
+            until = time.monotonic() + UNDO_SECONDS
+            while time.monotonic() < until:
+                content = {"jids": jids, "until": "all", "timeout_ms": 1000}
+                if connection.json("POST", "/v1/jobs/wait", content)["unfinished"] == 0:
+                    break
+            connection.json("POST", "/v1/jobs/delete", {"jids": jids})
+        except CloudException:
+            pass  # the first failure is the one to tell about
