@@ -1,1 +1,24 @@
-//! server
+//! The server: HTTP API, authentication, and the duties that keep jobs moving.
+//!
+//! It decides nothing itself: what should run where is the scheduler's, what is true is the
+//! store's. No correctness lives in its memory, so it may be killed at any moment.
+
+mod app;
+mod auth;
+mod body;
+mod duties;
+mod fleet;
+mod listen;
+mod manifests;
+mod metrics;
+mod options;
+mod refusal;
+mod routes;
+mod server;
+mod tls;
+mod waiters;
+mod watch;
+
+pub use options::{Options, Tls};
+pub use routes::openapi;
+pub use server::{Handle, Parts, Server, StartError};

@@ -61,6 +61,56 @@ impl JidSet {
         self.ranges.iter().cloned().flatten().map(Jid)
     }
 
+    /// The first `count` ids, in the order given.
+    #[must_use]
+    pub fn take(&self, mut count: u64) -> Self {
+        let mut taken = Self::default();
+        for range in &self.ranges {
+            let length = range.end().abs_diff(*range.start()) + 1;
+            if count == 0 {
+                break;
+            }
+            // Below the length of the range, so that it fits the range's own numbers.
+            let last = if count >= length {
+                *range.end()
+            } else {
+                range.start().saturating_add_unsigned(count - 1)
+            };
+            taken.ranges.push(*range.start()..=last);
+            count -= count.min(length);
+        }
+        taken
+    }
+
+    /// All but the first `count` ids, in the order given.
+    #[must_use]
+    pub fn skip(&self, mut count: u64) -> Self {
+        let mut rest = Self::default();
+        for range in &self.ranges {
+            let length = range.end().abs_diff(*range.start()) + 1;
+            if count >= length {
+                count -= length;
+                continue;
+            }
+            let first = range.start().saturating_add_unsigned(count);
+            rest.ranges.push(first..=*range.end());
+            count = 0;
+        }
+        rest
+    }
+
+    /// Adds all ids of another set at the end.
+    pub fn append(&mut self, other: &Self) {
+        for range in &other.ranges {
+            match self.ranges.last_mut() {
+                Some(last) if last.end().checked_add(1) == Some(*range.start()) => {
+                    *last = *last.start()..=*range.end();
+                }
+                _ => self.ranges.push(range.clone()),
+            }
+        }
+    }
+
     /// Whether `jid` is one of them.
     pub fn contains(&self, jid: Jid) -> bool {
         self.ranges.iter().any(|r| r.contains(&jid.0))
@@ -197,6 +247,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_set_is_its_first_part_and_the_rest(jids in proptest::collection::vec(1i64..50, 0..40), count in 0u64..50) {
+            let set: JidSet = jids.iter().copied().map(Jid).collect();
+            let (mut first, rest) = (set.take(count), set.skip(count));
+            prop_assert_eq!(first.len(), count.min(set.len()));
+            first.append(&rest);
+            prop_assert_eq!(first, set);
+        }
+
         #[test]
         fn text_and_set_agree(jids in proptest::collection::vec(1i64..50, 0..40)) {
             let set: JidSet = jids.iter().copied().map(Jid).collect();

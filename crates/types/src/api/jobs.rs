@@ -150,6 +150,7 @@ pub struct Deleted {
 
 /// Query of `GET /v1/jobs`. Newest first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
     /// Only jobs with this status.

@@ -1,0 +1,67 @@
+//! What all handlers and duties share. Nothing in here is the truth: a server that loses all of
+//! it goes on with what the store says.
+
+use crate::{
+    auth::{JobTokens, KeyCache, WorkerToken},
+    fleet::Fleet,
+    manifests::Manifests,
+    metrics::Metrics,
+    waiters::Waiters,
+};
+use picloud_blob::Blobs;
+use picloud_scheduler::CoreTypes;
+use picloud_store::Store;
+use picloud_types::{AccountId, Timestamp};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio::sync::{Notify, RwLock};
+use tokio_util::sync::CancellationToken;
+
+/// How it is passed around.
+pub(crate) type Shared = Arc<App>;
+
+/// A waiter that nobody woke looks at the store this often.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// An upload is kept at least this long, so that a submission can follow.
+pub(crate) const UPLOAD_KEPT: Duration = Duration::from_secs(3600);
+
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) core_types: CoreTypes,
+    pub(crate) lease: Duration,
+    pub(crate) payload_max_bytes: u64,
+    pub(crate) body_timeout: Duration,
+    pub(crate) fleet: Fleet,
+    /// Waiters for ends of jobs.
+    pub(crate) ends: Waiters<AccountId>,
+    /// Waiters for output of jobs.
+    pub(crate) outputs: Waiters<()>,
+    /// Something is queued, or somebody has room.
+    pub(crate) dispatch: Arc<Notify>,
+    /// A worker acknowledged a kill, or an attempt ended.
+    pub(crate) kills: Notify,
+    /// Blobs nobody needs may be there.
+    pub(crate) sweep: Notify,
+    pub(crate) keys: KeyCache,
+    pub(crate) job_tokens: JobTokens,
+    pub(crate) worker_token: WorkerToken,
+    pub(crate) manifests: Manifests,
+    pub(crate) metrics: Metrics,
+    /// Shared while uploads are recorded, exclusive while the sweep removes files: or a file
+    /// could go between the look whether it is there and the record that it is.
+    pub(crate) blob_gate: RwLock<()>,
+    /// No new jobs are taken and none are handed out.
+    pub(crate) intake_closed: CancellationToken,
+    /// Everything ends: long polls answer at once.
+    pub(crate) stopping: CancellationToken,
+}
+
+/// The time of day, for the store.
+pub(crate) fn now() -> Timestamp {
+    SystemTime::now().into()
+}

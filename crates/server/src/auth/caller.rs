@@ -1,0 +1,137 @@
+//! What a handler takes as an argument to say whom it serves.
+
+use super::{
+    basic::{Credentials, credentials},
+    job_tokens::JobUser,
+    keys::authenticate,
+};
+use crate::{
+    app::Shared,
+    refusal::{Answer, Refusal},
+};
+use axum::{extract::FromRequestParts, http::request::Parts};
+use picloud_types::{AccountId, ApiKey, ErrorKind, Jid};
+use std::sync::Arc;
+
+/// Somebody who acts for an account: a person's key, or a running job.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) account: AccountId,
+    pub(crate) account_name: Arc<str>,
+    /// Zero for a job.
+    pub(crate) key: ApiKey,
+    pub(crate) admin: bool,
+    /// The job that asks, if one does.
+    pub(crate) job: Option<Jid>,
+}
+
+/// A caller with a key of its own. A job is none: it could outlive itself with a key it made.
+#[derive(Clone, Debug)]
+pub(crate) struct Owner(pub(crate) Caller);
+
+/// An owner whose account administers the installation.
+#[derive(Clone, Debug)]
+pub(crate) struct Admin;
+
+/// A worker.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Agent;
+
+fn unauthorized(msg: &str) -> Refusal {
+    Refusal::new(ErrorKind::Unauthorized, msg)
+        .hint("give the number of an active API key as user name and its secret as password")
+}
+
+impl FromRequestParts<Shared> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Answer<Self> {
+        let (user, password) = match credentials(&parts.headers) {
+            Some(Credentials::Basic { user, password }) => (user, password),
+            Some(Credentials::Bearer(_)) => {
+                return Err(unauthorized("this is not for workers; it takes an API key"));
+            }
+            None => return Err(unauthorized("no API key was given")),
+        };
+        if let Some(job) = JobUser::parse(&user) {
+            return job_caller(app, job, &password).await;
+        }
+        // A name that is no number is as wrong as a number that is no key.
+        let owner = match user.parse() {
+            Ok(number) => authenticate(app, ApiKey(number), &password).await?,
+            Err(_) => None,
+        };
+        let owner = owner.ok_or_else(|| unauthorized("the API key is wrong or not active"))?;
+        Ok(Self {
+            account: owner.account,
+            account_name: owner.account_name,
+            key: owner.key,
+            admin: owner.admin,
+            job: None,
+        })
+    }
+}
+
+async fn job_caller(app: &Shared, job: JobUser, password: &str) -> Answer<Caller> {
+    let right = app.job_tokens.is_right(job, password);
+    let alive = right && app.store.attempt_alive(job.jid, job.attempt).await? == Some(job.account);
+    if !alive {
+        return Err(Refusal::new(
+            ErrorKind::Unauthorized,
+            "the job's token is wrong or the attempt is over",
+        ));
+    }
+    let account_name = format!("job {} of account {}", job.jid, job.account).into();
+    Ok(Caller {
+        account: job.account,
+        account_name,
+        key: ApiKey(0),
+        admin: false,
+        job: Some(job.jid),
+    })
+}
+
+impl FromRequestParts<Shared> for Owner {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Answer<Self> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        if caller.job.is_some() {
+            return Err(Refusal::new(
+                ErrorKind::Forbidden,
+                "a running job may not do this",
+            ));
+        }
+        Ok(Self(caller))
+    }
+}
+
+impl FromRequestParts<Shared> for Admin {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Answer<Self> {
+        let Owner(caller) = Owner::from_request_parts(parts, app).await?;
+        if !caller.admin {
+            return Err(Refusal::new(
+                ErrorKind::Forbidden,
+                "only an administrator may do this",
+            ));
+        }
+        Ok(Self)
+    }
+}
+
+impl FromRequestParts<Shared> for Agent {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Answer<Self> {
+        match credentials(&parts.headers) {
+            Some(Credentials::Bearer(token)) if app.worker_token.is_right(&token) => Ok(Self),
+            _ => Err(Refusal::new(
+                ErrorKind::Unauthorized,
+                "the worker token is missing or wrong",
+            )
+            .hint("the server keeps it in worker.token in its data directory")),
+        }
+    }
+}

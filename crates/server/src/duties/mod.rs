@@ -1,0 +1,53 @@
+//! What keeps the world moving without being asked. Each duty has a `run_once` that reads the
+//! truth anew, so that it is right on ticks alone; a wake only makes it prompt.
+
+pub(crate) mod dispatch;
+pub(crate) mod leases;
+pub(crate) mod sweep;
+
+use crate::app::Shared;
+use std::{future::Future, time::Duration};
+use tokio::{
+    select,
+    sync::Notify,
+    time::{MissedTickBehavior, interval},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+/// Runs `once` at every tick and wake until `stop`.
+pub(crate) async fn keep<F, Fut>(
+    name: &'static str,
+    every: Duration,
+    wake: &Notify,
+    stop: &CancellationToken,
+    mut once: F,
+) where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<(), picloud_store::StoreError>>,
+{
+    let mut tick = interval(every);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        select! {
+            () = stop.cancelled() => return,
+            () = wake.notified() => {}
+            _ = tick.tick() => {}
+        }
+        if let Err(error) = once().await {
+            warn!(duty = name, %error, "duty failed, next tick tries again");
+        }
+    }
+}
+
+/// Tells everybody concerned that workers' lives ended.
+pub(crate) fn ended(app: &Shared, ended: &picloud_store::Ended) {
+    app.fleet.leave(&ended.workers);
+    app.ends.wake(ended.ended.iter().copied());
+    app.outputs
+        .wake(ended.ended.iter().map(|(_, jid)| ((), *jid)));
+    app.kills.notify_waiters();
+    if !ended.requeued.is_empty() {
+        app.dispatch.notify_one();
+    }
+}

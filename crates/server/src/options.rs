@@ -1,0 +1,57 @@
+//! What a server can be told at its start.
+
+use picloud_types::{
+    core_type::{self, CoreType},
+    limits,
+};
+use std::{path::PathBuf, time::Duration};
+
+/// How connections are encrypted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Tls {
+    /// Not at all: plain HTTP.
+    #[default]
+    None,
+    /// With this certificate chain and key, both PEM.
+    Files { cert: PathBuf, key: PathBuf },
+    /// With a certificate made at the first start and kept in the data directory.
+    SelfSigned,
+}
+
+/// Settings of one server. `Options::new` has the defaults.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where everything is kept. Made if it is not there.
+    pub data_dir: PathBuf,
+    pub tls: Tls,
+    /// Whether other machines may connect without TLS.
+    pub allow_insecure: bool,
+    /// Whether an answer waits until what it promises is on disk.
+    pub durable: bool,
+    pub core_types: Vec<CoreType>,
+    /// Without contact for this long, a worker's jobs are given to others.
+    pub lease: Duration,
+    /// Most bytes of one argument list or result.
+    pub payload_max_bytes: u64,
+    /// A body of which nothing arrives for this long is given up.
+    pub body_timeout: Duration,
+    /// Connections at one time; more wait.
+    pub connections_max: usize,
+}
+
+impl Options {
+    /// The defaults, with everything kept in `data_dir`.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            tls: Tls::None,
+            allow_insecure: false,
+            durable: true,
+            core_types: core_type::defaults(),
+            lease: Duration::from_secs(10),
+            payload_max_bytes: limits::PAYLOAD_MAX_BYTES,
+            body_timeout: Duration::from_secs(30),
+            connections_max: 4096,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The HTTP API. One file per subject; the router and the OpenAPI document come from the same
+//! annotations, so neither can have what the other lacks.
+
+mod accounts;
+mod blobs;
+mod deletes;
+mod health;
+mod info;
+mod keys;
+mod kills;
+mod list;
+mod metrics;
+pub(crate) mod openapi;
+mod output;
+mod page;
+mod ranges;
+mod results;
+mod service;
+mod status;
+mod submit;
+mod waits;
+mod worker_blobs;
+mod worker_pull;
+mod worker_report;
+mod workers;
+
+use crate::{
+    app::Shared,
+    refusal::Refusal,
+    watch::{same_site, watch},
+};
+use axum::{
+    Router,
+    http::StatusCode,
+    middleware,
+    response::{IntoResponse, Response},
+};
+use picloud_types::ErrorKind;
+use std::any::Any;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::error;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// All documented routes.
+fn documented() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(openapi::head())
+        .routes(routes!(health::healthz))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(openapi::document))
+        .routes(routes!(service::service))
+        .routes(routes!(service::packages))
+        .routes(routes!(blobs::missing))
+        .routes(routes!(blobs::put_many))
+        .routes(routes!(blobs::get, blobs::put))
+        .routes(routes!(list::list, submit::submit))
+        .routes(routes!(status::status))
+        .routes(routes!(waits::wait))
+        .routes(routes!(results::results))
+        .routes(routes!(info::info))
+        .routes(routes!(kills::kill))
+        .routes(routes!(deletes::delete))
+        .routes(routes!(output::output))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::activate))
+        .routes(routes!(keys::deactivate))
+        .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(workers::list))
+        .routes(routes!(workers::hello))
+        .routes(routes!(workers::pythons))
+        .routes(routes!(workers::bye))
+        .routes(routes!(worker_pull::pull))
+        .routes(routes!(worker_report::report))
+        .routes(routes!(worker_blobs::get, worker_blobs::put))
+}
+
+/// The OpenAPI document of this server.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    openapi::complete(documented().into_openapi())
+}
+
+/// Everything that is served.
+pub(crate) fn router(app: Shared) -> Router {
+    let (api, _) = documented().split_for_parts();
+    api.merge(page::routes())
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        .layer(middleware::from_fn(same_site))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(Shared::clone(&app), watch))
+        .with_state(app)
+}
+
+async fn unknown_path() -> Refusal {
+    Refusal::new(ErrorKind::NotFound, "there is nothing at this path")
+        .hint("GET /openapi.json lists every path")
+}
+
+async fn unknown_method() -> Refusal {
+    Refusal::new(
+        ErrorKind::MethodNotAllowed,
+        "this path does not take this method",
+    )
+    .hint("GET /openapi.json lists every path with its methods")
+}
+
+/// One request that panics costs that request, nothing else.
+#[expect(clippy::needless_pass_by_value, reason = "the layer calls it this way")]
+fn panicked(cause: Box<dyn Any + Send>) -> Response {
+    let text = cause.downcast_ref::<String>().map(String::as_str);
+    let text = text
+        .or_else(|| cause.downcast_ref::<&str>().copied())
+        .unwrap_or("no text");
+    error!(panic = text, "a request panicked");
+    Refusal::internal(&"panic").into_response()
+}
+
+/// The answer to what worked and has nothing to say.
+const DONE: StatusCode = StatusCode::NO_CONTENT;

@@ -1,0 +1,321 @@
+//! Starting a server and stopping it in order.
+
+use crate::{
+    app::{App, Shared, now},
+    auth::{JobTokens, KeyCache, WorkerToken, key_create, secret_new},
+    duties::{dispatch, keep, leases, sweep},
+    fleet::Fleet,
+    listen::Listening,
+    manifests::Manifests,
+    metrics::Metrics,
+    options::{Options, Tls},
+    routes::router,
+    tls,
+    waiters::Waiters,
+};
+use picloud_blob::{BlobError, Blobs, LocalBlobs};
+use picloud_scheduler::CoreTypes;
+use picloud_store::{
+    Store, StoreError,
+    sqlite::{Durability, Options as StoreOptions, SqliteStore},
+};
+use picloud_types::api::accounts::KeySecret;
+use std::{
+    fs, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    sync::{Notify, RwLock, Semaphore},
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{info, warn};
+
+/// Time for requests in flight to end when the server stops.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
+/// The name of the account of the first start.
+const ADMIN: &str = "admin";
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(
+        "{0} can be reached from other machines, and without TLS keys and code would travel in the clear; \
+         use --tls self-signed, or --tls-cert and --tls-key, or --allow-insecure if something else protects the connection"
+    )]
+    Insecure(SocketAddr),
+    #[error("certificate {path}: {why}", path = path.display())]
+    Certificate { path: PathBuf, why: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    #[error("data directory: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// What a server keeps things in.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    pub store: Arc<dyn Store>,
+    pub blobs: Arc<dyn Blobs>,
+    /// Woken by the store when jobs became queued, before that is synced.
+    pub queued: Arc<Notify>,
+}
+
+impl Parts {
+    /// A database and blobs below the data directory.
+    pub fn open(options: &Options) -> Result<Self, StartError> {
+        private_directory(&options.data_dir)?;
+        let queued = Arc::new(Notify::new());
+        let mut store = StoreOptions::new(options.data_dir.join("picloud.db"));
+        store.durability = if options.durable {
+            Durability::Synced
+        } else {
+            Durability::Relaxed
+        };
+        let wake = Arc::clone(&queued);
+        store.on_commit = Some(Arc::new(move |committed| {
+            if committed.queued {
+                wake.notify_one();
+            }
+        }));
+        let store = SqliteStore::open(&store)?;
+        let blobs = LocalBlobs::open(&options.data_dir.join("blobs"), options.durable)?;
+        Ok(Self {
+            store: Arc::new(store),
+            blobs: Arc::new(blobs),
+            queued,
+        })
+    }
+}
+
+/// Only its owner looks into a data directory.
+fn private_directory(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+}
+
+/// See `Server::start`.
+#[derive(Debug)]
+pub struct Server;
+
+/// A running server. Clones are the same server.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    app: Shared,
+    address: SocketAddr,
+    url: String,
+    ca_file: Option<PathBuf>,
+    first_start: Option<KeySecret>,
+    tasks: TaskTracker,
+}
+
+impl Server {
+    /// Starts a server on a bound listener, with everything below the data directory.
+    pub async fn start(options: Options, listener: TcpListener) -> Result<Handle, StartError> {
+        let opened = {
+            let options = options.clone();
+            // Opening may replay a log and check a large database.
+            tokio::task::spawn_blocking(move || Parts::open(&options)).await
+        };
+        let parts = opened.map_err(io::Error::other)??;
+        Self::start_with(options, listener, parts).await
+    }
+
+    /// The same, with the store and the blobs given.
+    pub async fn start_with(
+        options: Options,
+        listener: TcpListener,
+        parts: Parts,
+    ) -> Result<Handle, StartError> {
+        let address = listener.local_addr()?;
+        if options.tls == Tls::None && !options.allow_insecure && !is_loopback(address.ip()) {
+            return Err(StartError::Insecure(address));
+        }
+        let certificate = tls::prepare(&options.tls, &options.data_dir, address)?;
+        parts.blobs.clean().await?;
+        let first_start = first_start(&*parts.store).await?;
+        let secret = parts
+            .store
+            .setting_get_or_insert("token_secret", &secret_new())
+            .await?;
+        let worker_token = WorkerToken::load(&options.data_dir)?;
+        let app = Arc::new(App {
+            store: parts.store,
+            blobs: parts.blobs,
+            core_types: CoreTypes::new(options.core_types),
+            lease: options.lease,
+            payload_max_bytes: options.payload_max_bytes,
+            body_timeout: options.body_timeout,
+            fleet: Fleet::default(),
+            ends: Waiters::new(),
+            outputs: Waiters::new(),
+            dispatch: parts.queued,
+            kills: Notify::new(),
+            sweep: Notify::new(),
+            keys: KeyCache::default(),
+            job_tokens: JobTokens::new(&secret),
+            worker_token,
+            manifests: Manifests::default(),
+            metrics: Metrics::default(),
+            blob_gate: RwLock::new(()),
+            intake_closed: CancellationToken::new(),
+            stopping: CancellationToken::new(),
+        });
+        leases::grace(&app).await?;
+        let tasks = TaskTracker::new();
+        spawn_duties(&app, &tasks);
+        let scheme = if certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        let (config, ca_file) = certificate.map_or((None, None), |c| (Some(c.config), c.ca_file));
+        listener.set_nonblocking(true)?;
+        let listening = Listening {
+            listener: tokio::net::TcpListener::from_std(listener)?,
+            tls: config.map(TlsAcceptor::from),
+            router: router(Arc::clone(&app)),
+            connections: Arc::new(Semaphore::new(options.connections_max)),
+            tasks: tasks.clone(),
+        };
+        tasks.spawn(listening.run(app.stopping.clone()));
+        let url = format!("{scheme}://{}", reachable(address));
+        info!(%address, "serving");
+        Ok(Handle {
+            inner: Arc::new(Inner {
+                app,
+                address,
+                url,
+                ca_file,
+                first_start,
+                tasks,
+            }),
+        })
+    }
+}
+
+fn is_loopback(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_loopback(),
+        IpAddr::V6(ip) => {
+            ip.is_loopback() || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_loopback())
+        }
+    }
+}
+
+/// The address under which this machine itself reaches what listens on `address`.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// Makes the administrator and a key, if there is none.
+async fn first_start(store: &dyn Store) -> Result<Option<KeySecret>, StoreError> {
+    let accounts = store.account_list().await?;
+    let admin = match accounts.into_iter().find(|a| a.admin) {
+        Some(admin) => admin,
+        None => store.account_create(ADMIN, true, now()).await?,
+    };
+    // A start that was cut off between account and key is made good by the next one.
+    if !store.key_list(admin.id).await?.is_empty() {
+        return Ok(None);
+    }
+    key_create(store, admin.id, "made at the first start")
+        .await
+        .map(Some)
+}
+
+fn spawn_duties(app: &Shared, tasks: &TaskTracker) {
+    let stop = &app.stopping;
+    let (one, two, three) = (Arc::clone(app), Arc::clone(app), Arc::clone(app));
+    let (stop_one, stop_two, stop_three) = (stop.clone(), stop.clone(), stop.clone());
+    tasks.spawn(async move {
+        let once = || dispatch::run_once(Arc::clone(&one));
+        keep(
+            "dispatch",
+            crate::app::LOOK_AGAIN,
+            &one.dispatch,
+            &stop_one,
+            once,
+        )
+        .await;
+    });
+    tasks.spawn(async move {
+        let (never, once) = (Notify::new(), || leases::run_once(Arc::clone(&two)));
+        keep("leases", leases::every(&two), &never, &stop_two, once).await;
+    });
+    tasks.spawn(async move {
+        let once = || sweep::run_once(Arc::clone(&three));
+        keep("sweep", sweep::EVERY, &three.sweep, &stop_three, once).await;
+    });
+}
+
+impl Handle {
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.inner.address
+    }
+
+    /// The URL under which this machine reaches it.
+    pub fn url(&self) -> &str {
+        &self.inner.url
+    }
+
+    /// The token that workers show.
+    pub fn worker_token(&self) -> &str {
+        self.inner.app.worker_token.reveal()
+    }
+
+    /// The certificate that clients must be told to trust, if it was made here.
+    pub fn ca_file(&self) -> Option<&Path> {
+        self.inner.ca_file.as_deref()
+    }
+
+    /// The administrator's key, if this start made it.
+    pub fn first_start(&self) -> Option<&KeySecret> {
+        self.inner.first_start.as_ref()
+    }
+
+    /// No new jobs are taken and none are handed out; reports and questions go on.
+    pub fn stop_intake(&self) {
+        self.inner.app.intake_closed.cancel();
+        self.inner.app.fleet.release();
+    }
+
+    /// Stops: intake, requests in flight, then the store. Returns once everything is on disk.
+    pub async fn stop(&self) {
+        let Inner { app, tasks, .. } = &*self.inner;
+        self.stop_intake();
+        app.stopping.cancel();
+        tasks.close();
+        if timeout(DRAIN_PATIENCE, tasks.wait()).await.is_err() {
+            warn!(
+                connections = tasks.len(),
+                "requests in flight did not end in time"
+            );
+        }
+        app.store.close().await;
+        info!("stopped");
+    }
+}
