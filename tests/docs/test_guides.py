@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from harness import Server, run_python
 from harness.paths import ROOT
 

@@ -6,8 +6,9 @@ import re
 import subprocess
 import sys
 
-import cloud
 from harness.paths import ROOT
+
+import cloud
 
 
 def test_every_public_name_and_signature_is_in_the_reference_as_it_is() -> None:
