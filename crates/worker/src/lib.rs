@@ -1,1 +1,43 @@
-//! worker
+//! The worker: pulls work from a server, runs it in warm Python processes, reports back.
+//!
+//! It dials the server and is an API client like any other, so it works behind NAT. Nothing it
+//! keeps on disk outlives it: the truth is the server's. What it refuses to do: to run a job
+//! whose lease may be over, and to wait for a job that does not end.
+
+mod agent;
+mod blobs;
+mod children;
+mod code;
+mod discover;
+mod executor;
+mod fork;
+mod frames;
+mod job;
+pub mod launch;
+mod machine;
+mod outcome;
+mod output;
+mod pool;
+mod prepare;
+mod pythons;
+mod reaper;
+mod report;
+mod results;
+mod session;
+mod support;
+mod verdict;
+mod worker;
+mod zygote;
+
+pub use worker::{Options, Worker, WorkerError};
+
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    time::Duration,
+};
+
+/// Half to one and a half of `pause`, so that many who wait for one thing do not wait in step.
+fn jittered(pause: Duration) -> Duration {
+    let random = RandomState::new().hash_one(0) % 1_000;
+    pause / 2 + pause.mul_f64(random as f64 / 1_000.0)
+}

@@ -1,0 +1,828 @@
+//! The owner of one process that runs jobs: feeds it, listens to it, and ends it if it must.
+//!
+//! Jobs are sent ahead. The process answers in order and answers one before it begins the next,
+//! so when it dies the first unanswered job is the one that ran, and the others go back.
+
+use crate::{
+    code::CodeVersion,
+    frames::{self, BadFrame, Finished, FromExecutor, SetUp, Status},
+    job::Job,
+    outcome::{self, Why},
+    output::{JobOutput, PIECE_MAX_BYTES, Piece},
+    report::Outbox,
+    results::{Results, Route},
+    session::Line,
+    verdict,
+    zygote::{End, Exit, Forked},
+};
+use bytes::BytesMut;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use picloud_types::{
+    AccountId, Failure, JobState, Payload, SpecId, Stream, Timestamp, Usage,
+    api::workers::{AttemptRef, FinishedReport, StartedReport},
+};
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf, pipe},
+    },
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+use tracing::debug;
+
+/// A job that still runs after this is reported as started; shorter ones are only reported as ended.
+const STARTED_AFTER: Duration = Duration::from_millis(50);
+/// Jobs behind one that runs this long are taken back.
+const SLOW_AFTER: Duration = Duration::from_millis(200);
+/// Output waits this long for more of it.
+const OUTPUT_PAUSE: Duration = Duration::from_millis(50);
+/// Time for a dump of stacks before the process is ended.
+const DUMP_TIME: Duration = Duration::from_millis(100);
+/// How often a process that does not read its socket is reminded to.
+const REMIND_EVERY: Duration = Duration::from_millis(20);
+/// Up to this size results come through the socket. Well below the longest frame; beyond it a
+/// file costs less than the copying.
+pub(crate) const INLINE_LIMIT_BYTES: u64 = 1 << 20;
+/// A process that has seen this many functions is replaced: it keeps each of them.
+const FUNCTIONS_MAX: usize = 500;
+
+/// Names an executor within one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ExecutorId(pub(crate) u64);
+
+/// What its owner is told.
+#[derive(Debug)]
+pub(crate) enum Order {
+    Jobs(Vec<Job>),
+    Stop(AttemptRef, Why),
+    /// End once idle.
+    Retire,
+    /// The worker stops: give back what has not begun.
+    WindUp,
+}
+
+/// What the owner tells.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Ready,
+    /// A job was answered; it ran for `runtime`.
+    Answered {
+        of: AttemptRef,
+        spec: SpecId,
+        runtime: Duration,
+    },
+    /// A job did not begin and can go elsewhere.
+    Unstarted(Job),
+    /// A job did not begin and will not.
+    Dropped(AttemptRef),
+    /// Takes no more jobs.
+    Closing,
+    /// The process is no more.
+    Gone,
+}
+
+/// What all executors of a session share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) line: Arc<Line>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) results: Arc<Results>,
+    pub(crate) events: mpsc::Sender<(ExecutorId, Vec<Event>)>,
+    /// Between the interrupt and the end of a job that does not heed it.
+    pub(crate) grace: Duration,
+}
+
+/// The worker's ends of what a process was given.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    pub(crate) socket: UnixStream,
+    pub(crate) stdout: pipe::Receiver,
+    pub(crate) stderr: pipe::Receiver,
+}
+
+/// A process just forked, and all that is its own.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) account: AccountId,
+    pub(crate) forked: Forked,
+    pub(crate) ends: Ends,
+    /// Its working directory, removed after its end.
+    pub(crate) scratch: tempfile::TempDir,
+    /// Kept on disk as long as it lives.
+    pub(crate) code: Option<Arc<CodeVersion>>,
+}
+
+/// A job sent to the process and not answered.
+#[derive(Debug)]
+struct Sent {
+    job: Job,
+    why: Option<Why>,
+}
+
+/// What became of the job at the head, as far as time matters.
+#[derive(Debug)]
+struct Head {
+    since: Instant,
+    began: SystemTime,
+    started_told: bool,
+    slow_told: bool,
+    interrupted: Option<Instant>,
+    dumped: Option<Instant>,
+    killed: bool,
+}
+
+impl Head {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            began: SystemTime::now(),
+            started_told: false,
+            slow_told: false,
+            interrupted: None,
+            dumped: None,
+            killed: false,
+        }
+    }
+}
+
+/// How the line to a process came to its end.
+#[derive(Debug)]
+enum LineEnd {
+    Ended(End),
+    Closed,
+    Garbled(BadFrame),
+    Abandoned,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Executor {
+    id: ExecutorId,
+    shared: Arc<Shared>,
+    orders: mpsc::UnboundedReceiver<Order>,
+    pid: Pid,
+    end: oneshot::Receiver<End>,
+    read: OwnedReadHalf,
+    write: OwnedWriteHalf,
+    inbox: BytesMut,
+    outgoing: BytesMut,
+    stdout: Option<pipe::Receiver>,
+    stderr: Option<pipe::Receiver>,
+    window: VecDeque<Sent>,
+    head: Head,
+    functions: HashSet<SpecId>,
+    output: JobOutput,
+    output_since: Option<Instant>,
+    /// A SIGUSR1 is due once what was written has left.
+    signal_due: bool,
+    reminded: Instant,
+    /// It takes no more jobs, and ends without blame for those it has.
+    closing: bool,
+    retire_by: Option<Instant>,
+    events: Vec<Event>,
+    scratch: tempfile::TempDir,
+    _code: Option<Arc<CodeVersion>>,
+}
+
+impl Executor {
+    /// The owner of a process just forked. `run` it.
+    pub(crate) fn new(
+        id: ExecutorId,
+        shared: Arc<Shared>,
+        orders: mpsc::UnboundedReceiver<Order>,
+        process: Process,
+    ) -> Self {
+        let (read, write) = process.ends.socket.into_split();
+        let mut outgoing = BytesMut::with_capacity(16 * 1024);
+        let set_up = SetUp {
+            account: process.account.0,
+            server_url: shared.line.client.server(),
+            result_limit: shared.line.payload_max_bytes,
+            inline_limit: INLINE_LIMIT_BYTES,
+        };
+        frames::put_json(&mut outgoing, b'S', &set_up);
+        Self {
+            id,
+            shared,
+            orders,
+            pid: Pid::from_raw(process.forked.pid),
+            end: process.forked.end,
+            read,
+            write,
+            inbox: BytesMut::with_capacity(64 * 1024),
+            outgoing,
+            stdout: Some(process.ends.stdout),
+            stderr: Some(process.ends.stderr),
+            window: VecDeque::new(),
+            head: Head::new(),
+            functions: HashSet::new(),
+            output: JobOutput::default(),
+            output_since: None,
+            signal_due: false,
+            reminded: Instant::now(),
+            closing: false,
+            retire_by: None,
+            events: Vec::new(),
+            scratch: process.scratch,
+            _code: process.code,
+        }
+    }
+
+    /// Until the process is no more.
+    pub(crate) async fn run(mut self) {
+        let end = self.serve().await;
+        debug!(executor = self.id.0, ?end, "an executor's line ended");
+        self.conclude(end).await;
+        self.events.push(Event::Gone);
+        self.tell().await;
+        let scratch = self.scratch;
+        // A job may have left a large tree.
+        let _ = tokio::task::spawn_blocking(move || drop(scratch)).await;
+    }
+
+    async fn serve(&mut self) -> LineEnd {
+        let mut orders = Vec::new();
+        let (mut out_bytes, mut err_bytes) = (BytesMut::new(), BytesMut::new());
+        loop {
+            let full = self.shared.outbox.is_full();
+            let due = self
+                .due()
+                .unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+            let outbox = Arc::clone(&self.shared.outbox);
+            tokio::select! {
+                count = self.orders.recv_many(&mut orders, 64) => {
+                    if count == 0 {
+                        return LineEnd::Abandoned;
+                    }
+                    for order in orders.drain(..) {
+                        self.obey(order);
+                    }
+                }
+                read = self.read.read_buf(&mut self.inbox), if !full => {
+                    if !matches!(read, Ok(1..)) {
+                        return LineEnd::Closed;
+                    }
+                    if let Err(bad) = self.hear().await {
+                        return LineEnd::Garbled(bad);
+                    }
+                }
+                read = read_pipe(&mut self.stdout, &mut out_bytes), if !full => {
+                    self.overhear(Stream::Stdout, &read, &mut out_bytes);
+                }
+                read = read_pipe(&mut self.stderr, &mut err_bytes), if !full => {
+                    self.overhear(Stream::Stderr, &read, &mut err_bytes);
+                }
+                () = outbox.room(), if full => {}
+                written = self.write.write_buf(&mut self.outgoing), if !self.outgoing.is_empty() => {
+                    if written.is_err() {
+                        // The other end is gone; reading says so too, after its last words.
+                        self.outgoing.clear();
+                    }
+                }
+                end = &mut self.end => return LineEnd::Ended(end.unwrap_or_else(|_| End::unknown())),
+                () = tokio::time::sleep_until(due.into()) => self.on_time(),
+            }
+            self.signal_if_due();
+            self.tell().await;
+        }
+    }
+
+    async fn tell(&mut self) {
+        if !self.events.is_empty() {
+            let events = std::mem::take(&mut self.events);
+            // Nobody listens any more once the session is over.
+            let _ = self.shared.events.send((self.id, events)).await;
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Jobs(jobs) => {
+                for job in jobs {
+                    self.send(job);
+                }
+            }
+            Order::Stop(of, why) => self.stop(of, why),
+            Order::WindUp => self.take_back(),
+            Order::Retire => {
+                frames::put_kind(&mut self.outgoing, b'Q');
+                self.closing = true;
+                self.retire_by = Some(Instant::now() + self.shared.grace);
+            }
+        }
+    }
+
+    fn send(&mut self, job: Job) {
+        if self.closing {
+            self.events.push(Event::Unstarted(job));
+            return;
+        }
+        if self.functions.insert(job.spec.id) {
+            frames::put_function(&mut self.outgoing, &job.spec);
+        }
+        frames::put_job(&mut self.outgoing, &job);
+        if self.window.is_empty() {
+            self.head = Head::new();
+        }
+        self.window.push_back(Sent { job, why: None });
+    }
+
+    /// A job must not go on.
+    fn stop(&mut self, of: AttemptRef, why: Why) {
+        let Some(at) = self.window.iter().position(|s| s.job.of == of) else {
+            if why == Why::Killed {
+                // Answered meanwhile: it will not start.
+                self.shared.outbox.kills_seen([of]);
+            }
+            return;
+        };
+        self.window[at].why = Some(why);
+        self.cancel(&[of.jid.0]);
+        if at == 0 {
+            self.interrupting();
+        }
+    }
+
+    fn cancel(&mut self, jids: &[i64]) {
+        frames::put_cancel(&mut self.outgoing, jids);
+        self.signal_due = true;
+        self.reminded = Instant::now();
+        self.signal(Signal::SIGUSR1);
+    }
+
+    /// The job at the head is meant to end: from now on the clock runs for it.
+    fn interrupting(&mut self) {
+        let Some(Sent {
+            job,
+            why: Some(why),
+        }) = self.window.front()
+        else {
+            return;
+        };
+        if *why == Why::TakenBack {
+            return;
+        }
+        if *why == Why::Killed {
+            self.shared.outbox.kills_seen([job.of]);
+        }
+        self.head.interrupted.get_or_insert_with(Instant::now);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let _ = kill(self.pid, signal);
+    }
+
+    /// The process is to read its socket, also when a job runs. Repeated, because the socket
+    /// may have been too full for what it is to read.
+    fn signal_if_due(&mut self) {
+        if !self.signal_due {
+            return;
+        }
+        if self.outgoing.is_empty() {
+            self.signal_due = false;
+            self.signal(Signal::SIGUSR1);
+        } else if self.reminded.elapsed() >= REMIND_EVERY {
+            self.reminded = Instant::now();
+            self.signal(Signal::SIGUSR1);
+        }
+    }
+
+    /// The next moment at which time alone makes something happen.
+    fn due(&self) -> Option<Instant> {
+        let head = &self.head;
+        let mut due = [None; 7];
+        if let Some(Sent { job, .. }) = self.window.front() {
+            due[0] = (!head.started_told).then(|| head.since + STARTED_AFTER);
+            due[1] = (!head.slow_told && self.window.len() > 1).then(|| head.since + SLOW_AFTER);
+            let limit = job.spec.spec.max_runtime_ms.map(Duration::from_millis);
+            due[2] = match head.interrupted {
+                None => limit.map(|limit| head.since + limit),
+                Some(_) if head.killed => None,
+                Some(at) => Some(match head.dumped {
+                    None => at + self.shared.grace,
+                    Some(dumped) => dumped + DUMP_TIME,
+                }),
+            };
+        }
+        due[3] = self.output_since.map(|at| at + OUTPUT_PAUSE);
+        due[4] = self.signal_due.then(|| self.reminded + REMIND_EVERY);
+        due[5] = self.retire_by;
+        due.into_iter().flatten().min()
+    }
+
+    fn on_time(&mut self) {
+        let now = Instant::now();
+        if self.output_since.is_some_and(|at| at + OUTPUT_PAUSE <= now) {
+            self.flush_output();
+        }
+        if self.retire_by.is_some_and(|by| by <= now) {
+            self.retire_by = None;
+            self.signal(Signal::SIGKILL);
+        }
+        let Some(Sent { job, why }) = self.window.front() else {
+            return;
+        };
+        let (of, ran) = (job.of, now.duration_since(self.head.since));
+        let limit = job.spec.spec.max_runtime_ms.map(Duration::from_millis);
+        if ran >= STARTED_AFTER && !self.head.started_told {
+            self.head.started_told = true;
+            self.shared.outbox.started(StartedReport {
+                jid: of.jid,
+                attempt: of.attempt,
+                at: self.head.began.into(),
+            });
+        }
+        match self.head.interrupted {
+            None if limit.is_some_and(|limit| ran >= limit)
+                && why.is_none_or(|w| w == Why::TakenBack) =>
+            {
+                self.stop(of, Why::TimeLimit);
+            }
+            Some(at) => self.escalate(at, now),
+            None => {}
+        }
+        if ran >= SLOW_AFTER && !self.head.slow_told && self.window.len() > 1 {
+            self.head.slow_told = true;
+            self.take_back();
+        }
+    }
+
+    /// An interrupt was not heeded: first ask where the job is, then end it.
+    fn escalate(&mut self, interrupted: Instant, now: Instant) {
+        match self.head.dumped {
+            None if now >= interrupted + self.shared.grace => {
+                self.head.dumped = Some(now);
+                self.signal(Signal::SIGUSR2);
+            }
+            Some(dumped) if now >= dumped + DUMP_TIME && !self.head.killed => {
+                self.head.killed = true;
+                self.signal(Signal::SIGKILL);
+            }
+            _ => {}
+        }
+    }
+
+    /// The jobs behind a slow one should not wait for it.
+    fn take_back(&mut self) {
+        let mut jids = Vec::new();
+        for sent in self.window.iter_mut().skip(1).filter(|s| s.why.is_none()) {
+            sent.why = Some(Why::TakenBack);
+            jids.push(sent.job.of.jid.0);
+        }
+        if !jids.is_empty() {
+            self.cancel(&jids);
+        }
+    }
+
+    /// Frames that came.
+    async fn hear(&mut self) -> Result<(), BadFrame> {
+        while let Some(frame) = frames::next_frame(&mut self.inbox)? {
+            match frames::read_executor(frame)? {
+                FromExecutor::Ready => self.events.push(Event::Ready),
+                FromExecutor::Output { jid, stream, bytes } => {
+                    if self.window.front().is_some_and(|s| s.job.of.jid.0 == jid) {
+                        self.said(stream, &bytes);
+                    }
+                }
+                FromExecutor::Finished(finished) => self.answered(*finished).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What came through a pipe belongs to the job that runs, if one does.
+    fn overhear(&mut self, stream: Stream, read: &std::io::Result<usize>, bytes: &mut BytesMut) {
+        if !matches!(read, Ok(1..)) {
+            match stream {
+                Stream::Stdout => self.stdout = None,
+                _ => self.stderr = None,
+            }
+            return;
+        }
+        self.said(stream, bytes);
+        bytes.clear();
+    }
+
+    fn said(&mut self, stream: Stream, bytes: &[u8]) {
+        let Some(of) = self.window.front().map(|s| s.job.of) else {
+            return;
+        };
+        let mut pieces = Vec::new();
+        if self.output.push(stream, bytes, &mut pieces) {
+            let line =
+                format!("{stream} is longer than what is kept; its middle will be missing\n");
+            self.output
+                .push(Stream::Pilog, line.as_bytes(), &mut pieces);
+        }
+        if self.output_since.is_none() && self.output.is_pending() {
+            self.output_since = Some(Instant::now());
+        }
+        self.forward(of, pieces);
+    }
+
+    fn forward(&self, of: AttemptRef, pieces: Vec<Piece>) {
+        if !pieces.is_empty() {
+            self.shared.outbox.output(of, pieces);
+        }
+    }
+
+    fn flush_output(&mut self) {
+        self.output_since = None;
+        if let Some(of) = self.window.front().map(|s| s.job.of) {
+            let mut pieces = Vec::new();
+            self.output.flush(&mut pieces);
+            self.forward(of, pieces);
+        }
+    }
+
+    /// Reads what the pipes hold at this moment.
+    fn drain_pipes(&mut self) {
+        let mut chunk = vec![0; PIECE_MAX_BYTES];
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            loop {
+                let pipe = match stream {
+                    Stream::Stdout => &self.stdout,
+                    _ => &self.stderr,
+                };
+                match pipe.as_ref().map(|p| p.try_read(&mut chunk)) {
+                    Some(Ok(count @ 1..)) => self.said(stream, &chunk[..count]),
+                    _ => break,
+                }
+            }
+        }
+    }
+
+    /// The process says how a job went.
+    async fn answered(&mut self, finished: Finished) -> Result<(), BadFrame> {
+        let at = self
+            .window
+            .iter()
+            .position(|s| s.job.of.jid.0 == finished.jid);
+        let at = at.ok_or(BadFrame::Job(finished.jid))?;
+        if finished.status == Status::Skipped {
+            if let Some(sent) = self.window.remove(at) {
+                self.did_not_begin(sent);
+            }
+            if at == 0 {
+                self.next_head();
+            }
+            return Ok(());
+        }
+        if at != 0 {
+            return Err(BadFrame::Job(finished.jid));
+        }
+        if finished.drain {
+            self.drain_pipes();
+            frames::put_kind(&mut self.outgoing, b'D');
+        }
+        let ends = finished.ends || self.functions.len() >= FUNCTIONS_MAX;
+        self.close_output();
+        if let Some(sent) = self.window.pop_front() {
+            self.ended(sent, finished).await;
+        }
+        if ends && !self.closing {
+            self.closing = true;
+            self.events.push(Event::Closing);
+        }
+        self.next_head();
+        Ok(())
+    }
+
+    fn close_output(&mut self) {
+        self.output_since = None;
+        if let Some(of) = self.window.front().map(|s| s.job.of) {
+            let mut pieces = Vec::new();
+            self.output.finish(&mut pieces);
+            self.forward(of, pieces);
+        }
+    }
+
+    fn next_head(&mut self) {
+        self.head = Head::new();
+        if self.window.front().is_some_and(|s| s.why.is_some()) {
+            self.interrupting();
+        }
+        if self.closing && self.window.is_empty() && self.retire_by.is_none() {
+            frames::put_kind(&mut self.outgoing, b'Q');
+            self.retire_by = Some(Instant::now() + self.shared.grace);
+        }
+    }
+
+    /// A job that was sent, did not begin and never will here.
+    fn did_not_begin(&mut self, sent: Sent) {
+        let of = sent.job.of;
+        match sent.why {
+            Some(Why::Killed) => {
+                self.shared.outbox.returned([of]);
+                self.shared.outbox.kills_seen([of]);
+                self.events.push(Event::Dropped(of));
+            }
+            Some(Why::Refused) => self.events.push(Event::Dropped(of)),
+            _ => self.events.push(Event::Unstarted(sent.job)),
+        }
+    }
+
+    /// A job that ran ended.
+    async fn ended(&mut self, sent: Sent, finished: Finished) {
+        let Sent { job, why } = sent;
+        if finished.status == Status::Interrupted && why == Some(Why::TakenBack) {
+            // It began just as it was taken back. It may be started twice, or it would not
+            // have been sent ahead.
+            self.events.push(Event::Unstarted(job));
+            return;
+        }
+        self.events.push(Event::Answered {
+            of: job.of,
+            spec: job.spec.id,
+            runtime: Duration::from_micros(finished.usage.runtime_us),
+        });
+        let restartable = job.spec.spec.restartable;
+        let failed = match outcome::decide(
+            finished.status,
+            why,
+            finished.remarks.failure,
+            job.spec.spec.max_runtime_ms,
+            restartable,
+        ) {
+            outcome::Decision::Nothing => return,
+            outcome::Decision::Done => None,
+            outcome::Decision::Failed(state, failure) => Some((state, failure)),
+        };
+        let report = self.end_report(job.of, finished.usage, failed, finished.remarks.profile);
+        let answer = match report.state {
+            // The interrupt that ended it says nothing the owner does not know.
+            JobState::Killed => frames::Answer::Bytes(bytes::Bytes::new()),
+            _ => finished.answer,
+        };
+        match self.shared.results.take(self.scratch.path(), answer) {
+            Ok(Route::Inline(payload)) => self.shared.outbox.finished(report, payload),
+            Err(failure) => self.report_without_result(report, failure),
+            Ok(Route::Upload(large)) => {
+                let permit = self.shared.results.permit().await;
+                let promise = self.shared.outbox.promise();
+                let shared = Arc::clone(&self.shared);
+                let account = job.spec.context.account;
+                tokio::spawn(async move {
+                    match shared.results.upload(account, large).await {
+                        Ok(payload) => shared.outbox.finished(report, payload),
+                        Err(failure) => {
+                            let report = without_result(report, failure);
+                            shared.outbox.finished(report, Payload::empty());
+                        }
+                    }
+                    drop((permit, promise));
+                });
+            }
+        }
+    }
+
+    fn report_without_result(&self, report: FinishedReport, failure: Failure) {
+        let report = without_result(report, failure);
+        self.shared.outbox.finished(report, Payload::empty());
+    }
+
+    fn end_report(
+        &self,
+        of: AttemptRef,
+        usage: Usage,
+        failed: Option<(JobState, Failure)>,
+        profile: Option<String>,
+    ) -> FinishedReport {
+        let now = SystemTime::now();
+        let began = now - Duration::from_micros(usage.runtime_us).min(self.head.since.elapsed());
+        let (state, failure) = match failed {
+            Some((state, failure)) => (state, Some(failure)),
+            None => (JobState::Done, None),
+        };
+        FinishedReport {
+            jid: of.jid,
+            attempt: of.attempt,
+            state,
+            started: Timestamp::from(began),
+            finished: Timestamp::from(now),
+            usage,
+            failure,
+            profile,
+        }
+    }
+
+    /// The process is gone or must go: hears its last words, then says what became of its jobs.
+    async fn conclude(&mut self, line_end: LineEnd) {
+        let patience = Duration::from_secs(1);
+        let mut garbled = None;
+        let mut end = None;
+        match line_end {
+            LineEnd::Ended(seen) => {
+                end = Some(seen);
+                garbled = timeout(patience / 2, self.last_words())
+                    .await
+                    .ok()
+                    .flatten();
+            }
+            LineEnd::Closed => {
+                end = timeout(patience, &mut self.end)
+                    .await
+                    .ok()
+                    .and_then(Result::ok);
+            }
+            LineEnd::Garbled(bad) => garbled = Some(bad),
+            LineEnd::Abandoned => {}
+        }
+        let lived_on = end.is_none();
+        let end = match end {
+            Some(end) => end,
+            None => {
+                self.signal(Signal::SIGKILL);
+                let end = timeout(2 * patience, &mut self.end).await;
+                end.ok().and_then(Result::ok).unwrap_or_else(End::unknown)
+            }
+        };
+        self.drain_pipes();
+        if !self.closing
+            && let Some(sent) = self.window.front()
+        {
+            let function = sent.job.spec.spec.function_name.clone();
+            let death = match &garbled {
+                Some(bad) => verdict::garbled(&function, bad),
+                None if lived_on && end.exit != Exit::Unknown => verdict::disconnected(&function),
+                None => verdict::died(&function, end.exit),
+            };
+            if !end.syslog.is_empty() {
+                self.said(Stream::Syslog, end.syslog.as_bytes());
+            }
+            self.close_output();
+            if let Some(sent) = self.window.pop_front() {
+                self.died(sent, death);
+            }
+        }
+        self.closing = true;
+        for sent in std::mem::take(&mut self.window) {
+            self.did_not_begin(sent);
+        }
+        while let Ok(order) = self.orders.try_recv() {
+            self.obey(order);
+        }
+    }
+
+    /// What the process wrote before it ended.
+    async fn last_words(&mut self) -> Option<BadFrame> {
+        while let Ok(1..) = self.read.read_buf(&mut self.inbox).await {
+            if let Err(bad) = self.hear().await {
+                return Some(bad);
+            }
+        }
+        None
+    }
+
+    /// The process ended under this job.
+    fn died(&mut self, sent: Sent, death: Failure) {
+        let job = sent.job;
+        let runtime = self.head.since.elapsed();
+        self.events.push(Event::Answered {
+            of: job.of,
+            spec: job.spec.id,
+            runtime,
+        });
+        let limit = job.spec.spec.max_runtime_ms;
+        let decision = outcome::decide_death(sent.why, death, limit, job.spec.spec.restartable);
+        if let outcome::Decision::Failed(state, failure) = decision {
+            let usage = Usage {
+                runtime_us: u64::try_from(runtime.as_micros()).unwrap_or(u64::MAX),
+                ..Usage::default()
+            };
+            let report = self.end_report(job.of, usage, Some((state, failure)), None);
+            self.shared.outbox.finished(report, Payload::empty());
+        }
+    }
+}
+
+fn without_result(mut report: FinishedReport, failure: Failure) -> FinishedReport {
+    report.state = JobState::Error;
+    // A failure that was there already says more than that its exception could not be kept.
+    report.failure.get_or_insert(failure);
+    report
+}
+
+/// Reads from a pipe; never returns when it is closed already.
+async fn read_pipe(
+    pipe: &mut Option<pipe::Receiver>,
+    bytes: &mut BytesMut,
+) -> std::io::Result<usize> {
+    match pipe {
+        Some(pipe) => {
+            bytes.reserve(PIECE_MAX_BYTES);
+            pipe.read_buf(bytes).await
+        }
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,277 @@
+//! A worker from start to stop: its settings, its directories, its sessions.
+
+use crate::{
+    agent::{Agent, Equipment},
+    blobs::BlobCache,
+    code::CodeCache,
+    launch::{Launcher, ProcessLauncher},
+    machine,
+    pool::Limits,
+    pythons::Pythons,
+    reaper,
+    session::{self, Line, SessionEnd},
+    zygote::ZygoteError,
+};
+use nix::fcntl::{Flock, FlockArg};
+use picloud_client::{ClientError, WorkerClient};
+use picloud_types::api::workers::{Hello, PythonsUpdate, Welcome};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+/// Settings of a worker. `Options::new` has defaults for all but where the server is.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `http://HOST:PORT` or `https://HOST:PORT`.
+    pub server: String,
+    /// The server's worker token.
+    pub token: String,
+    /// PEM certificates to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Unique among the workers of a server; a second one ends the first one's life.
+    pub name: String,
+    /// For code, large values and what runs. Belongs to this worker alone; nothing in it needs
+    /// to survive.
+    pub state_dir: PathBuf,
+    /// Compute units offered; c1 is one.
+    pub compute_units: f64,
+    /// Memory offered to jobs.
+    pub memory_bytes: u64,
+    /// The interpreter jobs get for its version; found if not given.
+    pub default_python: Option<PathBuf>,
+    /// Interpreters to offer besides those found.
+    pub pythons: Vec<PathBuf>,
+    /// Whether to look for interpreters besides the default one.
+    pub discover: bool,
+    /// The runner's `__main__.py`; beside the default interpreter's `cloud` package if not given.
+    pub runner: Option<PathBuf>,
+    /// Most bytes of functions and arguments kept on disk.
+    pub blob_cache_bytes: u64,
+    /// Most bytes of shipped modules kept on disk.
+    pub code_cache_bytes: u64,
+    /// Between the interrupt and the end of a job that does not heed it.
+    pub kill_grace: Duration,
+    /// How long running jobs may go on when the worker is told to stop.
+    pub stop_grace: Duration,
+    /// Whether to adopt and end processes that jobs leave behind. Only for a process that has no
+    /// children but the worker's.
+    pub adopt_strays: bool,
+    /// Whether to end when the process that started this one does.
+    pub die_with_parent: bool,
+    /// How processes are started: the place for isolation.
+    pub launcher: Arc<dyn Launcher>,
+}
+
+impl Options {
+    /// A worker of this machine for that server.
+    pub fn new(server: impl Into<String>, token: impl Into<String>, state_dir: PathBuf) -> Self {
+        Self {
+            server: server.into(),
+            token: token.into(),
+            ca_file: None,
+            name: machine::hostname(),
+            state_dir,
+            compute_units: machine::compute_units(),
+            memory_bytes: machine::memory_bytes(),
+            default_python: None,
+            pythons: Vec::new(),
+            discover: true,
+            runner: None,
+            blob_cache_bytes: 2 << 30,
+            code_cache_bytes: 1 << 30,
+            kill_grace: Duration::from_secs(2),
+            stop_grace: Duration::from_secs(10),
+            adopt_strays: false,
+            die_with_parent: false,
+            launcher: Arc::new(ProcessLauncher),
+        }
+    }
+}
+
+/// Why a worker could not start, or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    #[error("could not prepare the worker's directory {path}: {error}")]
+    StateDir { path: PathBuf, error: io::Error },
+    #[error("the worker's directory {0} is in use by another worker")]
+    StateDirInUse(PathBuf),
+    #[error("the default Python cannot run jobs: {0}")]
+    Python(String),
+    #[error(transparent)]
+    Server(#[from] ClientError),
+}
+
+/// See `run`.
+#[derive(Clone, Copy, Debug)]
+pub struct Worker;
+
+impl Worker {
+    /// Works for the server until `stop`. Comes back through any failure of the network or the
+    /// server; ends by itself only if it cannot work at all or the server refuses it.
+    pub async fn run(options: Options, stop: CancellationToken) -> Result<(), WorkerError> {
+        if options.die_with_parent {
+            let _ = nix::sys::prctl::set_pdeathsig(Some(nix::sys::signal::Signal::SIGTERM));
+        }
+        let _lock = claim(&options.state_dir)?;
+        let reaping = options.adopt_strays.then(|| tokio::spawn(reaper::run()));
+        let ended = work(&options, &stop).await;
+        if let Some(reaping) = reaping {
+            reaping.abort();
+        }
+        for part in ["scratch", "results", "blobs", "code", "support"] {
+            let _ = std::fs::remove_dir_all(options.state_dir.join(part));
+        }
+        ended
+    }
+}
+
+/// One worker per directory: two would empty each other's caches.
+fn claim(dir: &Path) -> Result<Flock<File>, WorkerError> {
+    let fault = |error| WorkerError::StateDir {
+        path: dir.to_owned(),
+        error,
+    };
+    std::fs::create_dir_all(dir).map_err(fault)?;
+    let file = File::create(dir.join("lock")).map_err(fault)?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+        nix::errno::Errno::EWOULDBLOCK => WorkerError::StateDirInUse(dir.to_owned()),
+        other => fault(other.into()),
+    })
+}
+
+async fn work(options: &Options, stop: &CancellationToken) -> Result<(), WorkerError> {
+    let dir = &options.state_dir;
+    let fault = |error| WorkerError::StateDir {
+        path: dir.clone(),
+        error,
+    };
+    let client = WorkerClient::new(
+        &picloud_client::Options {
+            server: options.server.clone(),
+            ca_file: options.ca_file.clone(),
+            ca_pem: None,
+        },
+        &options.token,
+    )?;
+    let dir = std::fs::canonicalize(dir).map_err(fault)?;
+    let pythons = Arc::new(
+        Pythons::new(
+            Arc::clone(&options.launcher),
+            options.runner.clone(),
+            options.default_python.clone(),
+            options.pythons.clone(),
+            &dir,
+        )
+        .map_err(fault)?,
+    );
+    let blobs = BlobCache::new(dir.join("blobs"), options.blob_cache_bytes).map_err(fault)?;
+    let code = CodeCache::new(dir.join("code"), options.code_cache_bytes).map_err(fault)?;
+    let (blobs, code) = (Arc::new(blobs), Arc::new(code));
+    tokio::select! {
+        started = pythons.start_default() => started.map_err(|e: ZygoteError| WorkerError::Python(e.to_string()))?,
+        () = stop.cancelled() => return Ok(()),
+    }
+    let mut discovery = None;
+    while !stop.is_cancelled() {
+        let Some((welcome, sent)) = hello(options, &client, &pythons, stop).await? else {
+            break;
+        };
+        info!(worker = %welcome.worker, server = client.server(), "joined");
+        let line = Arc::new(Line::new(client.clone(), &welcome, sent));
+        let scratch = dir.join("scratch");
+        crate::blobs::empty_dir(&scratch).map_err(fault)?;
+        let equipment = Equipment {
+            limits: limits(options),
+            pythons: Arc::clone(&pythons),
+            code: Arc::clone(&code),
+            blobs: Arc::clone(&blobs),
+            scratch,
+            results: dir.join("results"),
+            grace: options.kill_grace,
+        };
+        let agent = Agent::new(Arc::clone(&line), equipment).map_err(fault)?;
+        if options.discover && discovery.is_none() {
+            let found = discover(Arc::clone(&pythons), Arc::clone(&line));
+            discovery = Some(tokio::spawn(found));
+        }
+        match session::run(line, agent, stop.clone(), options.stop_grace).await {
+            SessionEnd::Stopped => break,
+            SessionEnd::LeaseOver => warn!("the lease is over: all jobs were ended, joining anew"),
+        }
+    }
+    if let Some(discovery) = discovery {
+        discovery.abort();
+    }
+    Ok(())
+}
+
+fn limits(options: &Options) -> Limits {
+    let threads = machine::threads();
+    Limits {
+        units: options.compute_units,
+        memory: options.memory_bytes,
+        threads,
+        idle_max: 2 * threads + 2,
+        idle_for: Duration::from_secs(60),
+        idle_keep: threads,
+    }
+}
+
+/// Introduces the worker, however long the server takes to be there. None when told to stop.
+async fn hello(
+    options: &Options,
+    client: &WorkerClient,
+    pythons: &Pythons,
+    stop: &CancellationToken,
+) -> Result<Option<(Welcome, Instant)>, WorkerError> {
+    let hello = Hello {
+        name: options.name.clone(),
+        hostname: machine::hostname(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        cpus: u32::try_from(machine::threads()).unwrap_or(1),
+        compute_units: options.compute_units,
+        memory_bytes: options.memory_bytes,
+        pythons: pythons.list(),
+    };
+    let mut pause = Duration::from_millis(20);
+    loop {
+        let sent = Instant::now();
+        let answer = tokio::select! {
+            answer = client.hello(&hello) => answer,
+            () = stop.cancelled() => return Ok(None),
+        };
+        match answer {
+            Ok(welcome) => return Ok(Some((welcome, sent))),
+            Err(error) if error.may_retry() => {
+                debug!(%error, "could not join yet");
+                tokio::select! {
+                    () = tokio::time::sleep(crate::jittered(pause)) => {}
+                    () = stop.cancelled() => return Ok(None),
+                }
+                pause = (pause * 2).min(Duration::from_secs(2));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Finds the other interpreters and tells the server. A later session lists them in its hello.
+async fn discover(pythons: Arc<Pythons>, line: Arc<Line>) {
+    let before = pythons.list().len();
+    pythons.discover().await;
+    let pythons = pythons.list();
+    if pythons.len() > before
+        && let Err(error) = line
+            .client
+            .pythons(line.worker, &PythonsUpdate { pythons })
+            .await
+    {
+        warn!(%error, "the server does not know of all interpreters");
+    }
+}
