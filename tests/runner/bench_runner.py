@@ -17,7 +17,7 @@ import cloudpickle
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from runner.harness import TOKEN, Executor, Zygote, frame
+from runner.harness import TOKEN, Executor, Zygote, frame, support_directory
 
 JOBS = 50_000
 WINDOW = 64
@@ -63,10 +63,10 @@ def memory_kib(pid: int) -> int:
 
 def main() -> None:
     python = sys.argv[1] if len(sys.argv) > 1 else sys.executable
-    support = ["--support", str(Path(cloudpickle.__file__).parents[1])]
     with tempfile.TemporaryDirectory() as scratch:
+        support = support_directory(Path(scratch))
         began = time.perf_counter()
-        zygote = Zygote(python, Path(scratch), *support)
+        zygote = Zygote(python, Path(scratch), "--support", str(support))
         started = time.perf_counter()
         executor = zygote.fork()
         forked = time.perf_counter()

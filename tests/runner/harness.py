@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import collections
+import ctypes
 import json
 import os
 import select
@@ -28,8 +29,8 @@ STREAMS = {b"O": "stdout", b"E": "stderr", b"L": "logging", b"P": "pilog", b"Y":
 DONE, FAILED, SKIPPED, INTERRUPTED = range(4)
 ENDS, DRAIN = 1, 2
 
-# Functions of a test travel by value, as those of a user's script do.
 TOKEN = b"secret"
+_PR_CAPBSET_DROP, _CAP_SYS_ADMIN = 24, 21
 
 
 def frame(kind: bytes, body: bytes = b"") -> bytes:
@@ -243,19 +244,21 @@ class Executor:
 class Zygote:
     """A zygote and its executors."""
 
-    def __init__(self, python: str, scratch: Path, *arguments: str, **environment: str) -> None:
+    def __init__(self, python: str, scratch: Path, *arguments: str, namespaces: bool = True) -> None:
         self.scratch = scratch
         ours, theirs = socket.socketpair()
         self.control = ours
 
-        def place() -> None:
+        def prepare() -> None:
             os.dup2(theirs.fileno(), 3)
+            if not namespaces:
+                # What a worker that is not root meets: the kernel refuses a new pid namespace.
+                ctypes.CDLL(None).prctl(_PR_CAPBSET_DROP, _CAP_SYS_ADMIN, 0, 0, 0)
 
         self.process = subprocess.Popen(
             [python, "-I", str(MAIN), "zygote", *arguments],
-            pass_fds=(3, theirs.fileno()) if theirs.fileno() != 3 else (3,),
-            preexec_fn=place,
-            env={**os.environ, **environment},
+            pass_fds={3, theirs.fileno()},
+            preexec_fn=prepare,
         )
         theirs.close()
         self.frames = Frames()
@@ -272,14 +275,15 @@ class Zygote:
         err, err_writer = os.pipe()
         for pipe in (out, err):
             os.set_blocking(pipe, False)
-        cwd = self.scratch / f"home-{number}"
-        cwd.mkdir(exist_ok=True)
+        cwd, results = self.scratch / f"home-{number}", self.scratch / f"results-{number}"
+        cwd.mkdir()
+        results.mkdir()
         said = {
             "id": number,
             "env": {},
             "cwd": str(cwd),
             "code_path": None,
-            "scratch": str(self.scratch),
+            "scratch": str(results),
             **request,
         }
         descriptors = array.array("i", [theirs.fileno(), out_writer, err_writer])
@@ -359,6 +363,14 @@ class Zygote:
             self.process.kill()
             for executor in self.executors.values():
                 executor.close()
+
+
+def support_directory(parent: Path) -> Path:
+    """A directory with cloudpickle and nothing else, for interpreters that lack it."""
+    support = parent / "support"
+    support.mkdir()
+    (support / "cloudpickle").symlink_to(Path(cloudpickle.__file__).parent)
+    return support
 
 
 def interpreters() -> list[str]:

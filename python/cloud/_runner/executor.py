@@ -123,7 +123,6 @@ class Executor:
         line = self._line
         line.interrupted = False
 
-        name = f"{jid}-{attempt}"
         error: BaseException | None = None
         phase, payload, profile = _LOADING, b"\0", None
         function: Any = None
@@ -144,7 +143,7 @@ class Executor:
                     value = function(*args, **kwargs)
                 ended = perf_counter_ns()
                 phase = _DUMPING
-                payload = self._dumper.result(value, name, spec.fast)
+                payload = self._dumper.result(value, (jid, attempt), spec.fast)
                 line.in_job = False
             except BaseException as caught:
                 line.in_job = False
@@ -162,7 +161,7 @@ class Executor:
             if error is not None:
                 status = INTERRUPTED if line.interrupted else FAILED
                 failure = self._explain(phase, error, value)
-                payload = self._dumper.exception(error, name) if phase == _RUNNING else b"\0"
+                payload = self._dumper.exception(error, (jid, attempt)) if phase == _RUNNING else b"\0"
             remarks = verdicts.encode(failure, profile)
             # The frames of the job, and so its data, live as long as the traceback does.
             error = None

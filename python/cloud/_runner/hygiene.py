@@ -41,7 +41,9 @@ _WATCHED = (
     signal.SIGPIPE,
     signal.SIGHUP,
 )
-_TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+_TIMERS = tuple(map(int, (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)))
+_BLOCK = int(signal.SIG_BLOCK)
+_FIONREAD = termios.FIONREAD
 _THREAD_GRACE_S = 0.05
 _NAMES_SHOWN = 5
 
@@ -71,7 +73,7 @@ class Hygiene:
         self._limit = _limit()
         self._path = sys.path[:]
         self._blocked = blocked
-        self._handlers = [(number, getsignal(number)) for number in _WATCHED]
+        self._handlers = [(int(number), getsignal(number)) for number in _WATCHED]
         self._threads = count_threads()
 
     def leave_if_forked(self) -> None:
@@ -88,8 +90,10 @@ class Hygiene:
             sys.setprofile(None)
         if not self._line.intact():
             self._lost()
-        for number, own in enumerate(self._standard):
-            _dup2(own, number)
+        null, out, err = self._standard
+        _dup2(null, 0)
+        _dup2(out, 1)
+        _dup2(err, 2)
         faulthandler.enable(self._crash)
         if not gc.isenabled():
             gc.enable()
@@ -100,7 +104,7 @@ class Hygiene:
         for number, handler in self._handlers:
             if getsignal(number) is not handler:
                 self._restore_handler(number, handler)
-        if pthread_sigmask(signal.SIG_BLOCK, ()) != self._blocked:
+        if pthread_sigmask(_BLOCK, ()) != self._blocked:
             pthread_sigmask(signal.SIG_SETMASK, self._blocked)
         if _timeout() != SOCKET_TIMEOUT_S:
             socket.setdefaulttimeout(SOCKET_TIMEOUT_S)
@@ -120,7 +124,7 @@ class Hygiene:
         """Bytes in the pipes of stdout and stderr that the worker has not read."""
         total = 0
         for own in self._standard[1:]:
-            _ioctl(own, termios.FIONREAD, self._unread)
+            _ioctl(own, _FIONREAD, self._unread)
             total += self._unread[0]
         return total
 

@@ -139,15 +139,18 @@ class Dumper:
         self.inline_limit = 64 << 10
         self.result_limit = 1 << 30
 
-    def result(self, value: Any, name: str, fast: bool) -> bytes:
-        """The payload of a job's result; `name` is for its file, should it need one."""
+    def _path(self, of: tuple[int, int]) -> str:
+        return os.path.join(self._scratch, "result-{}-{}".format(*of))
+
+    def result(self, value: Any, of: tuple[int, int], fast: bool) -> bytes:
+        """The payload of the result of a job and attempt."""
         if is_plain(value):
             data = pickle.dumps(value, PROTOCOL)
             if len(data) <= self.inline_limit:
                 return _INLINE_KIND + data
             del data
         sink = self._sink
-        sink.begin(os.path.join(self._scratch, name), self.inline_limit, self.result_limit)
+        sink.begin(self._path(of), self.inline_limit, self.result_limit)
         try:
             if fast:
                 pickle.Pickler(sink, PROTOCOL).dump(value)
@@ -171,7 +174,7 @@ class Dumper:
             shared_globals.clear()
         self._rich = pickler
 
-    def exception(self, error: BaseException, name: str) -> bytes:
+    def exception(self, error: BaseException, of: tuple[int, int]) -> bytes:
         """The payload of a pickled exception, with its causes if they can be, empty if it cannot be."""
         for chained, bare in ((True, False), (True, True), (False, False), (False, True)):
             try:
@@ -180,7 +183,7 @@ class Dumper:
                     continue
                 if len(data) <= self.inline_limit:
                     return _INLINE_KIND + data
-                path = os.path.join(self._scratch, name)
+                path = self._path(of)
                 with open(path, "wb") as file:
                     file.write(data)
                 return _FILE_KIND + os.fsencode(path)

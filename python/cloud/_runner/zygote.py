@@ -107,9 +107,11 @@ class Zygote:
                     return
 
     def stop(self) -> None:
-        """Ends every executor. Those that this misses, the kernel ends when we do."""
+        """Ends every executor and what it started."""
         for pid in self._children:
             os.kill(pid, signal.SIGKILL)
+        if not self._namespaces:
+            kill_descendants()
 
     def _send(self, data: bytes) -> None:
         self._control.sendall(data)
@@ -231,21 +233,23 @@ def _tail(crash: int) -> str:
 def main() -> None:
     """The life of a zygote."""
     parent = os.getppid()
-
-    def orphaned(_signum: int, _frame: object) -> None:
-        # The kernel also says so when only the thread that started us ended.
-        if os.getppid() != parent:
-            os._exit(0)
-
-    signal.signal(signal.SIGHUP, orphaned)
     # A Ctrl-C in the terminal is the worker's to act on.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    kernel.die_with_parent(signal.SIGHUP)
     kernel.adopt_orphans()
     os.set_inheritable(_CONTROL, False)
     control = socket.socket(fileno=_CONTROL)
     control.settimeout(None)
     zygote = Zygote(control)
+
+    def orphaned(_signum: int, _frame: object) -> None:
+        # The kernel also says so when only the thread that started us ended.
+        if os.getppid() != parent:
+            zygote.stop()
+            os._exit(0)
+
+    # Beside the end of the socket, which somebody else may hold open by mistake.
+    signal.signal(signal.SIGHUP, orphaned)
+    kernel.die_with_parent(signal.SIGHUP)
     # What is here stays: a collection in a child would only touch, and so copy, the pages.
     gc.collect()
     gc.freeze()
