@@ -10,7 +10,7 @@ app.conf.update(broker_url=f"amqp://guest:guest@127.0.0.1:{celery_redis.PORT}//"
 
 class Peer(celery_redis.Peer):
     module = "adapters.celery_rabbit"
-    durability = {"*": "broker fsync, later"}
+    durability = {"*": "fsync, not awaited"}
     packages = ["celery", "amqp"]
 
     def services(self) -> None:

@@ -54,10 +54,12 @@ class Peer(Base):
         serve += ["--listen", f"127.0.0.1:{self.box.port}"]
         if self.mode == "relaxed":
             serve += ["--durability", "relaxed"]
-        self.box.spawn(*serve, worker=True, stop=signal.SIGTERM)
+        server = self.box.spawn(*serve, worker=True, stop=signal.SIGTERM)
         import cloud  # while the server starts, as a script would
 
-        wait_for(ready.exists, what="picloud", step=0.001)
+        wait_for(lambda: ready.exists() or server.process.poll() is not None, what="picloud", step=0.001)
+        if not ready.exists():
+            raise RuntimeError(f"picloud serve ended with {server.process.returncode}")
         self.cloud = cloud
 
     def call(self) -> None:
