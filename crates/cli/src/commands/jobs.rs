@@ -1,0 +1,124 @@
+//! `picloud jobs`
+
+use crate::{
+    context::Context,
+    output::{self, Cell, Tone},
+};
+use anyhow::Result;
+use picloud_client::ApiClient;
+use picloud_types::{
+    JobState,
+    api::jobs::{JobRow, ListQuery},
+};
+use serde_json::json;
+use std::{io::IsTerminal as _, time::Duration};
+
+const EXAMPLES: &str = "\
+Examples:
+  picloud jobs                              the latest 20
+  picloud jobs --status error --limit 100
+  picloud jobs --label nightly --function train
+  picloud jobs --watch                      again every two seconds
+  picloud --json jobs --limit 1000 | jq '.[].jid'";
+
+/// Jobs of one request at most.
+const PAGE_MAX: u32 = 1000;
+const WATCH_EVERY: Duration = Duration::from_secs(2);
+
+/// List jobs, newest first
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Only jobs with this status: waiting, queued, processing, done, error, killed or stalled
+    #[arg(short, long, value_parser = parse_status)]
+    status: Option<String>,
+    /// Only jobs with exactly this label
+    #[arg(short, long)]
+    label: Option<String>,
+    /// Only jobs of functions with exactly this name
+    #[arg(short, long, value_name = "NAME")]
+    function: Option<String>,
+    /// How many
+    #[arg(short = 'n', long, default_value_t = 20)]
+    limit: u32,
+    /// Show the list again and again until interrupted
+    #[arg(short, long)]
+    watch: bool,
+}
+
+fn parse_status(text: &str) -> Result<String, String> {
+    text.parse::<JobState>()
+        .map(|s| s.public_name().to_owned())
+        .map_err(|e| e.to_string())
+}
+
+pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
+    let client = context.client()?;
+    loop {
+        let jobs = fetch(&client, args).await?;
+        if args.watch && !context.json() && std::io::stdout().is_terminal() {
+            output::write(b"\x1b[H\x1b[2J")?;
+        }
+        show(context, &jobs)?;
+        if !args.watch {
+            return Ok(());
+        }
+        tokio::time::sleep(WATCH_EVERY).await;
+    }
+}
+
+async fn fetch(client: &ApiClient, args: &Args) -> Result<Vec<JobRow>> {
+    let mut jobs = Vec::new();
+    let mut before = None;
+    loop {
+        let left = args
+            .limit
+            .saturating_sub(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
+        if left == 0 {
+            return Ok(jobs);
+        }
+        let query = ListQuery {
+            status: args.status.clone(),
+            label: args.label.clone(),
+            function: args.function.clone(),
+            before,
+            limit: Some(left.min(PAGE_MAX)),
+            ..ListQuery::default()
+        };
+        let page = client.list(&query).await?;
+        jobs.extend(page.jobs);
+        match page.next {
+            Some(next) => before = Some(next),
+            None => return Ok(jobs),
+        }
+    }
+}
+
+fn show(context: &Context, jobs: &[JobRow]) -> Result<()> {
+    let columns = [
+        "JID", "STATUS", "FUNCTION", "LABEL", "CORE", "CREATED", "RUNTIME", "ERROR",
+    ];
+    let rows: Vec<Vec<Cell>> = jobs.iter().map(row).collect();
+    Ok(context.out.rows(&columns, &rows, &json!(jobs))?)
+}
+
+fn row(job: &JobRow) -> Vec<Cell> {
+    let cores = if job.cores == 1 {
+        job.core_type.clone()
+    } else {
+        format!("{} x {}", job.cores, job.core_type)
+    };
+    vec![
+        Cell::number(job.jid),
+        Cell::status(&job.status),
+        job.function.clone().into(),
+        job.label.clone().into(),
+        cores.into(),
+        output::moment(Some(job.created)).into(),
+        Cell {
+            right: true,
+            ..output::duration(job.runtime_ms).into()
+        },
+        Cell::toned(job.error.clone().unwrap_or_default(), Tone::Faint),
+    ]
+}

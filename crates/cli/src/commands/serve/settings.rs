@@ -1,0 +1,256 @@
+//! Settings of a server: flag over environment over file over default, decided here only.
+
+use crate::{failure::Failure, logging::LogFormat};
+use anyhow::{Context as _, Result, bail};
+use picloud_types::core_type::CoreType;
+use serde::Deserialize;
+use std::{
+    fs,
+    net::{SocketAddr, ToSocketAddrs as _},
+    path::{Path, PathBuf},
+};
+use toml::{Table, Value};
+
+/// The defaults, and the manual of every setting.
+pub(crate) const DEFAULT_FILE: &str = include_str!("default.toml");
+
+/// What `default.toml` explains.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) listen: String,
+    pub(crate) tls: Tls,
+    tls_cert: PathBuf,
+    tls_key: PathBuf,
+    pub(crate) allow_insecure: bool,
+    pub(crate) durability: Durability,
+    pub(crate) worker: bool,
+    pub(crate) worker_units: f64,
+    pub(crate) worker_memory_bytes: u64,
+    pub(crate) python: Vec<String>,
+    pub(crate) stop_grace_s: u64,
+    pub(crate) payload_max_bytes: u64,
+    pub(crate) log_level: String,
+    pub(crate) log_format: LogFormat,
+    pub(crate) core_types: Vec<CoreType>,
+}
+
+/// Where the certificate comes from, when there are no files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Tls {
+    /// None: plain HTTP
+    Off,
+    /// Made at first start
+    SelfSigned,
+}
+
+/// When an acknowledged change is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Durability {
+    /// Before the answer
+    Synced,
+    /// Soon after
+    Relaxed,
+}
+
+/// The layers above the defaults.
+#[derive(Debug, Default)]
+pub(crate) struct Layers {
+    pub(crate) file: Option<PathBuf>,
+    /// What flags say, by the names of the settings.
+    pub(crate) flags: Table,
+}
+
+impl Settings {
+    /// Puts the layers together. `env` looks up a variable.
+    pub(crate) fn load(layers: Layers, env: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let mut merged: Table = DEFAULT_FILE
+            .parse()
+            .context("the default settings are TOML")?;
+        if let Some(path) = &layers.file {
+            merged.extend(read(path, &merged)?);
+        }
+        let variables = from_environment(&merged, env)?;
+        merged.extend(variables);
+        merged.extend(layers.flags);
+        let mut settings: Self = merged.try_into().map_err(|e: toml::de::Error| {
+            Failure::usage(
+                format!("a setting is wrong: {}", e.message()),
+                "`picloud config default` explains every setting",
+            )
+        })?;
+        settings.data_dir = expand_home(&settings.data_dir);
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Certificate and key, when files were given.
+    pub(crate) fn tls_files(&self) -> Option<(&Path, &Path)> {
+        let given = !self.tls_cert.as_os_str().is_empty();
+        given.then_some((&self.tls_cert, &self.tls_key))
+    }
+
+    /// The address to listen on.
+    pub(crate) fn address(&self) -> Result<SocketAddr> {
+        let mut found = self.listen.to_socket_addrs().map_err(|e| {
+            Failure::usage(
+                format!("{:?} is no address to listen on: {e}", self.listen),
+                "write HOST:PORT, such as 127.0.0.1:7878",
+            )
+        })?;
+        found
+            .next()
+            .with_context(|| format!("{} has no address", self.listen))
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.tls_cert.as_os_str().is_empty() != self.tls_key.as_os_str().is_empty() {
+            bail!(Failure::usage(
+                "a certificate needs its key, and a key its certificate",
+                "give both --tls-cert and --tls-key"
+            ));
+        }
+        if !self.worker_units.is_finite() || self.worker_units < 0.0 {
+            bail!(Failure::usage(
+                "worker_units must be 0 or more",
+                "0 takes them from the number of processors"
+            ));
+        }
+        self.address().map(drop)
+    }
+}
+
+fn read(path: &Path, known: &Table) -> Result<Table> {
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("could not read the settings file {}", path.display()))?;
+    let table: Table = text
+        .parse()
+        .with_context(|| format!("{} is not TOML", path.display()))?;
+    if let Some(name) = table.keys().find(|name| !known.contains_key(*name)) {
+        bail!(Failure::usage(
+            format!("{} has an unknown setting {name:?}", path.display()),
+            "`picloud config default` lists every setting",
+        ));
+    }
+    Ok(table)
+}
+
+/// Every setting that is one value, or a list of texts, can come from the environment.
+fn from_environment(known: &Table, env: impl Fn(&str) -> Option<String>) -> Result<Table> {
+    let mut table = Table::new();
+    for (name, default) in known {
+        let variable = format!("PICLOUD_{}", name.to_uppercase());
+        let Some(text) = env(&variable).filter(|text| !text.is_empty()) else {
+            continue;
+        };
+        let value = match default {
+            Value::String(_) => Some(Value::String(text.clone())),
+            Value::Integer(_) => text.parse().ok().map(Value::Integer),
+            Value::Float(_) => text.parse().ok().map(Value::Float),
+            Value::Boolean(_) => text.parse().ok().map(Value::Boolean),
+            Value::Array(items) if items.iter().all(Value::is_str) => Some(
+                text.split(':')
+                    .map(|t| Value::String(t.to_owned()))
+                    .collect::<Vec<_>>()
+                    .into(),
+            ),
+            _ => continue,
+        };
+        let Some(value) = value else {
+            bail!(Failure::usage(
+                format!("{variable}={text} is no {}", default.type_str()),
+                "`picloud config default` explains every setting"
+            ))
+        };
+        table.insert(name.clone(), value);
+    }
+    Ok(table)
+}
+
+fn expand_home(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), std::env::var_os("HOME")) {
+        (Ok(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(flags: &str, file: Option<&str>, env: &[(&str, &str)]) -> Result<Settings> {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("picloud.toml");
+        let file = file.map(|text| {
+            fs::write(&path, text).expect("written");
+            path
+        });
+        let layers = Layers {
+            file,
+            flags: flags.parse().expect("TOML"),
+        };
+        Settings::load(layers, |name| {
+            env.iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, v)| (*v).to_owned())
+        })
+    }
+
+    fn refused(settings: Result<Settings>, part: &str) {
+        let error = settings.expect_err("refused");
+        assert!(format!("{error:#}").contains(part), "{error:#}");
+    }
+
+    #[test]
+    fn the_default_file_is_complete_and_agrees_with_the_shared_defaults() {
+        let settings = load("", None, &[]).expect("the defaults are good");
+        assert_eq!(settings.core_types, picloud_types::core_type::defaults());
+        assert_eq!(
+            settings.payload_max_bytes,
+            picloud_types::limits::PAYLOAD_MAX_BYTES
+        );
+        assert_eq!(settings.listen, "127.0.0.1:7878");
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment_over_the_file() {
+        let file = Some("listen = '127.0.0.1:1'\nstop_grace_s = 1\nworker = false");
+        let env = [
+            ("PICLOUD_LISTEN", "127.0.0.1:2"),
+            ("PICLOUD_STOP_GRACE_S", "2"),
+            ("PICLOUD_PYTHON", "a:b"),
+        ];
+        let settings = load("listen = '127.0.0.1:3'", file, &env).expect("good");
+        assert_eq!(
+            (
+                settings.listen.as_str(),
+                settings.stop_grace_s,
+                settings.worker
+            ),
+            ("127.0.0.1:3", 2, false)
+        );
+        assert_eq!(settings.python, ["a", "b"]);
+    }
+
+    #[test]
+    fn unknown_and_wrong_settings_are_refused_by_name() {
+        refused(load("", Some("listne = 'x'"), &[]), "listne");
+        refused(load("", Some("worker = 'maybe'"), &[]), "setting is wrong");
+        refused(
+            load("", Some("[[core_types]]\nname = 'x'"), &[]),
+            "setting is wrong",
+        );
+        refused(
+            load("", None, &[("PICLOUD_WORKER", "maybe")]),
+            "PICLOUD_WORKER=maybe",
+        );
+        refused(
+            load("listen = 'nowhere'", None, &[]),
+            "no address to listen on",
+        );
+        refused(load("tls_cert = 'x.pem'", None, &[]), "needs its key");
+    }
+}

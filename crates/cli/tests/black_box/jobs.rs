@@ -1,0 +1,203 @@
+//! Jobs through every command that knows them.
+
+use crate::harness::Server;
+use picloud_client::{ApiClient, Options};
+use picloud_types::{Jid, JobSpec, Payload, api::jobs::SubmitHeader};
+use serde_json::{Value, json};
+
+/// Makes jobs that call a built-in function: pickles of protocol 0 are easily written by hand.
+fn submit(server: &Server, function: &str, args: &[&str], label: &str) -> Jid {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let secret = server.ready["api_secretkey"].as_str().expect("a secret");
+        let client = ApiClient::new(
+            &Options::new(server.url()),
+            &server.ready["api_key"].to_string(),
+            secret,
+        )
+        .expect("an address");
+        let python = client
+            .service()
+            .await
+            .expect("answered")
+            .pythons
+            .last()
+            .cloned()
+            .expect("a Python");
+        let spec = JobSpec {
+            python,
+            function_name: function.to_owned(),
+            label: Some(label.to_owned()),
+            ..serde_json::from_value(json!({"python": ""})).expect("defaults")
+        };
+        let key = format!("{:032x}", rand::random::<u128>());
+        let header = SubmitHeader {
+            spec,
+            count: args.len(),
+            key,
+            depends_on: "".parse().expect("none"),
+            map: None,
+        };
+        let (module, name) = function.rsplit_once('.').expect("a module");
+        let inline = |text: String| Payload::Inline(text.into_bytes().into());
+        let args: Vec<Payload> = args.iter().map(|a| inline(format!("(({a}t(dt."))).collect();
+        client
+            .submit(&header, &inline(format!("c{module}\n{name}\n.")), &args)
+            .await
+            .expect("taken")
+            .first_jid
+    })
+}
+
+#[test]
+fn a_job_goes_through_every_command() {
+    let server = Server::start(&[]);
+    let jid = submit(&server, "builtins.pow", &["I2\nI10\n"], "powers").to_string();
+    server.run(&["join", "-t", "30", &jid]).ended(0);
+    assert_eq!(server.run(&["result", &jid]).ended(0).out, "1024\n");
+    assert_eq!(server.json(&["result", &jid])[0]["result"], 1024);
+    assert_eq!(
+        server.json(&["status", &jid]),
+        json!([{"jid": jid.parse::<i64>().expect("a number"), "status": "done"}])
+    );
+    assert!(server.run(&["status", &jid]).ended(0).out.contains("done"));
+    let info = server.json(&["info", "-f", "status,function,label", &jid]);
+    assert_eq!(
+        info[&jid],
+        json!({"status": "done", "function": "builtins.pow", "label": "powers"})
+    );
+    assert!(
+        server
+            .run(&["info", "-f", "all", &jid])
+            .ended(0)
+            .out
+            .contains("powers")
+    );
+    server.run(&["info", "-f", "nosuch", &jid]).ended(1);
+
+    assert_eq!(
+        server
+            .json(&["jobs", "--label", "powers"])
+            .as_array()
+            .map(Vec::len),
+        Some(1)
+    );
+    assert_eq!(server.json(&["jobs", "--label", "other"]), json!([]));
+    let listed = server.run(&["-o", "no-header", "jobs"]).ended(0).out;
+    assert!(
+        listed.contains("powers") && !listed.contains("STATUS"),
+        "{listed}"
+    );
+    assert_eq!(
+        server.json(&["kill", &jid]),
+        json!({"killed": 0}),
+        "it had ended"
+    );
+
+    let raw = server
+        .home
+        .command(&["result", "--raw", &jid])
+        .output()
+        .expect("ran")
+        .stdout;
+    assert_eq!(raw.last(), Some(&b'.'), "a pickle ends with a full stop");
+
+    assert_eq!(server.json(&["delete", &jid]), json!({"deleted": 1}));
+    for command in [
+        &["status"][..],
+        &["info"],
+        &["delete"],
+        &["result"],
+        &["logs"],
+    ] {
+        let said = server.run(&[command, &[jid.as_str()]].concat()).ended(3);
+        assert!(said.err.contains(&jid), "{said:?}");
+    }
+}
+
+#[test]
+fn a_failed_job_is_3_with_its_traceback() {
+    let server = Server::start(&[]);
+    let first = submit(&server, "builtins.int", &["V7\n", "Vx\n", "V9\n"], "ints").0;
+    let (bad, all) = ((first + 1).to_string(), format!("{first}-{}", first + 2));
+    for command in ["join", "result"] {
+        let said = server.run(&[command, "-t", "30", &all]).ended(3);
+        assert!(
+            said.err.contains("ValueError") && said.err.contains(&bad),
+            "{said:?}"
+        );
+    }
+    server.run(&["join", "-i", &all]).ended(0);
+    let results = server.json(&["result", "-i", &all]);
+    assert_eq!(
+        (&results[0]["result"], &results[2]["result"]),
+        (&json!(7), &json!(9))
+    );
+    assert_eq!(results[1]["status"], "error");
+    assert_eq!(
+        results[1]["failure"]["verdict"]["kind"], "raised",
+        "{results}"
+    );
+    let jobs = server.json(&["jobs", "--status", "error"]);
+    assert!(
+        jobs[0]["error"]
+            .as_str()
+            .is_some_and(|e| e.contains("ValueError")),
+        "{jobs}"
+    );
+}
+
+#[test]
+fn logs_keep_streams_apart_and_follow_to_the_end() {
+    let server = Server::start(&[]);
+    let code = "import sys, time; print('to out'); print('to err', file=sys.stderr); time.sleep(0.3); print('later')";
+    let jid = submit(&server, "builtins.exec", &[&format!("V{code}\n")], "talk").to_string();
+    let followed = server.run(&["logs", "-f", &jid]).ended(0);
+    assert_eq!(
+        (followed.out.as_str(), followed.err.as_str()),
+        ("to out\nlater\n", "to err\n")
+    );
+    assert_eq!(
+        server
+            .run(&["logs", "--stream", "stderr", &jid])
+            .ended(0)
+            .out,
+        "to err\n"
+    );
+    let all = server.run(&["logs", "--stream", "all", &jid]).ended(0).out;
+    assert!(
+        all.contains("stdout  | to out\n") && all.contains("stderr  | to err\n"),
+        "{all}"
+    );
+    let lines = server
+        .run(&["--json", "logs", "--stream", "stdout", &jid])
+        .ended(0)
+        .out;
+    let first: Value = serde_json::from_str(lines.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(first, json!({"stream": "stdout", "line": "to out"}));
+}
+
+#[test]
+fn a_wait_that_is_too_short_is_1_and_kill_all_ends_what_runs() {
+    let server = Server::start(&[]);
+    let jid = submit(&server, "time.sleep", &["I600\n"], "long").to_string();
+    for command in ["join", "result"] {
+        let said = server.run(&[command, "-t", "0.2", &jid]).ended(1);
+        assert!(said.err.contains("in time"), "{said:?}");
+    }
+    assert_eq!(server.json(&["kill", "--all"]), json!({"killed": 1}));
+    server.run(&["join", "-t", "30", &jid]).ended(3);
+    assert_eq!(server.json(&["status", &jid])[0]["status"], "killed");
+}
+
+#[test]
+fn running_jobs_go_on_after_a_restart() {
+    let server = Server::start(&["--stop-grace", "0"]);
+    let first = submit(&server, "time.sleep", &["F0.2\n"; 20], "naps").0;
+    let all = format!("{first}-{}", first + 19);
+    let server = Server::start_in(server.stop(), &[]);
+    server.run(&["join", "-t", "50", &all]).ended(0);
+}

@@ -1,0 +1,7 @@
+//! The real binary, from outside: what it prints, with which code it ends, what it leaves behind.
+
+mod accounts;
+mod harness;
+mod jobs;
+mod serving;
+mod usage;
