@@ -189,7 +189,7 @@ def _replaces() -> None:
 
 
 def _replaces_with_buffer() -> None:
-    sys.stdout = open(1, "w", closefd=False)  # noqa: PTH123, SIM115
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stdout.write("buffered")
 
 

@@ -60,7 +60,12 @@ def test_a_frame_of_many_megabytes_is_taken_whole(executor: Executor) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [struct.pack(">I", 0), struct.pack(">I", (16 << 20) + 1), frame(b"Z"), frame(b"J", struct.pack(">QIQH", 1, 1, 99, 0))],
+    [
+        struct.pack(">I", 0),
+        struct.pack(">I", (16 << 20) + 1),
+        frame(b"Z"),
+        frame(b"J", struct.pack(">QIQH", 1, 1, 99, 0)),
+    ],
     ids=["empty", "too long", "unknown kind", "unknown function"],
 )
 def test_a_wrong_frame_ends_the_executor_and_nothing_else(zygote: Zygote, wrong: bytes) -> None:
@@ -161,8 +166,9 @@ def test_shipped_code_comes_before_and_archives_are_found(zygote: Zygote, tmp_pa
     executor = zygote.fork(code_path=str(tmp_path))
 
     def look() -> tuple[int, int, int]:
-        import archived_module
         import colorsys
+
+        import archived_module
         import shipped_module
 
         return shipped_module.X, colorsys.X, archived_module.X  # type: ignore[attr-defined]

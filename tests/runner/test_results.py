@@ -24,7 +24,22 @@ Point = collections.namedtuple("Point", "x y")
 
 @pytest.mark.parametrize(
     "value",
-    [None, True, 7, 2**100, 1.5, "é\ud800", b"\0", (), (1, "a"), [1, None], {"a": 1}, {1: (2, [3])}, {1, 2}, [[1]] * 3],
+    [
+        None,
+        True,
+        7,
+        2**100,
+        1.5,
+        "é\ud800",
+        b"\0",
+        (),
+        (1, "a"),
+        [1, None],
+        {"a": 1},
+        {1: (2, [3])},
+        {1, 2},
+        [[1]] * 3,
+    ],
     ids=repr,
 )
 def test_plain_values_come_back_equal(executor: Executor, value: Any) -> None:
@@ -53,7 +68,9 @@ def test_one_pickler_serves_many_results(executor: Executor) -> None:
 
 
 @pytest.mark.parametrize("fast", [0, 2])
-@pytest.mark.parametrize("value", [b"x" * 300_000, list(range(100_000)), [bytes(100_000)] * 2 + [b"y" * 70_000]])
+@pytest.mark.parametrize(
+    "value", [b"x" * 300_000, list(range(100_000)), [bytes(100_000)] * 2 + [b"y" * 70_000]]
+)
 def test_a_large_result_comes_in_a_file(executor: Executor, value: Any, fast: int) -> None:
     answer = executor.run(same, value, fast_serialization=fast)
     assert answer.path is not None
@@ -145,7 +162,9 @@ def returns_cycle() -> Any:
         (returns_cycle, "result[0]['lock']"),
     ],
 )
-def test_a_result_that_cannot_be_pickled_is_traced_to_the_culprit(executor: Executor, make: Any, path: str) -> None:
+def test_a_result_that_cannot_be_pickled_is_traced_to_the_culprit(
+    executor: Executor, make: Any, path: str
+) -> None:
     answer = executor.run(make)
     assert answer.status == FAILED
     assert answer.failure["verdict"] == {"kind": "result_not_pickled", "path": path}

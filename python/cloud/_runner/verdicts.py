@@ -16,6 +16,7 @@ from .frames import clean, shorten
 _TEXT_LIMIT = 64 << 10
 #: Frames of a deeper stack are left out but for the last ones.
 _DEPTH_LIMIT = 1000
+_HEAD = "Traceback (most recent call last):"
 _OWN_FILES = os.path.dirname(os.path.abspath(__file__)) + os.sep
 #: A verdict's exit code is 32 bits wide; `sys.exit` takes any number.
 _CODES = range(-(2**31), 2**31)
@@ -200,7 +201,9 @@ def _formatted(error: BaseException) -> str:
         limit = -_DEPTH_LIMIT  # A negative limit keeps the last frames.
     told = traceback.TracebackException(type(error), error, error.__traceback__, limit=limit)
     _without_own_frames(told, set())
-    return "".join(told.format())
+    text = "".join(told.format())
+    # Without any frame of the user's, the head is missing that people and programs look for.
+    return text if _HEAD in text else f"{_HEAD}\n{text}"
 
 
 def _without_own_frames(told: traceback.TracebackException, seen: set[int]) -> None:
