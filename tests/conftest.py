@@ -8,7 +8,6 @@ from types import ModuleType
 from typing import Any, Callable
 
 import pytest
-
 from harness import Server
 
 
