@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import time
 
@@ -21,7 +22,7 @@ def announce(executor: Executor, function: object) -> int:
         return function()  # type: ignore[operator]
 
     jid = executor.send(executor.function(run))
-    executor.zygote.pump(lambda: executor.text(jid, "stdout") == "running\n", "the job's first word")
+    executor.zygote.pump(lambda: executor.text(jid, "stdout").startswith("running\n"), "the job's first word")
     return jid
 
 
@@ -119,12 +120,12 @@ def test_signals_in_a_storm_of_output_break_no_frame(executor: Executor) -> None
 
 def test_a_job_deaf_to_signals_ends_with_init_and_leaves_its_stacks(executor: Executor) -> None:
     def deaf_loop() -> None:
-        import itertools
-
-        # In C, forever, without a look at signals.
-        sum(itertools.repeat(0))
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+        print("deaf")
+        sum(itertools.repeat(0))  # In C, forever, without a look at signals.
 
     jid = announce(executor, deaf_loop)
+    executor.zygote.pump(lambda: "deaf" in executor.text(jid, "stdout"), "deafness")
     executor.cancel(jid)
     executor.signal(signal.SIGUSR2)
     time.sleep(0.1)  # As the document says the worker does.

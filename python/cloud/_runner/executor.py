@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import collections
 import gc
-import json
 import os
 import struct
+import traceback
+from json import loads as read_json
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from time import perf_counter_ns
 from typing import Any, Callable, NoReturn
@@ -88,7 +89,7 @@ class Executor:
                 os._exit(EXIT_BROKEN)
 
     def _set_up(self, body: bytes) -> None:
-        said = json.loads(body[1:])
+        said = read_json(body[1:])
         context.set_up(said["account"], said["server_url"])
         self._dumper.result_limit = said["result_limit"]
         self._dumper.inline_limit = min(said["inline_limit"], _INLINE_MOST)
@@ -97,7 +98,7 @@ class Executor:
         spec, length = _FUNCTION.unpack_from(body, 1)
         start = 1 + _FUNCTION.size
         payload = body[start + length :]
-        self._specs[spec] = _Spec(json.loads(body[start : start + length]), payload)
+        self._specs[spec] = _Spec(read_json(body[start : start + length]), payload)
         self._spec_bytes += len(payload)
 
     def _function(self, number: int, spec: _Spec) -> Callable[..., Any]:
@@ -226,5 +227,6 @@ class Executor:
 
 def fault(error: BaseException) -> NoReturn:
     """Ends the process over a fault of the runner; the traceback goes where the worker reads it."""
-    os.write(2, f"fault of the runner\n{verdicts.traceback_text(error)}".encode("utf-8", "backslashreplace"))
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    os.write(2, b"fault of the runner\n" + text.encode("utf-8", "backslashreplace"))
     os._exit(EXIT_FAULT)

@@ -21,6 +21,7 @@ import socket
 import sys
 import termios
 import threading
+import time
 from _thread import _count as count_threads
 from typing import Any, NoReturn
 
@@ -44,7 +45,8 @@ _WATCHED = (
 _TIMERS = tuple(map(int, (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)))
 _BLOCK = int(signal.SIG_BLOCK)
 _FIONREAD = termios.FIONREAD
-_THREAD_GRACE_S = 0.05
+#: For what is about to end by itself.
+_GRACE_S = 0.05
 _NAMES_SHOWN = 5
 
 #: Threads of the `cloud` package itself have names that begin so: they serve any job.
@@ -159,7 +161,7 @@ class Hygiene:
         ]
         own = threading.active_count() - len(others) - 1
         for thread in others:
-            thread.join(_THREAD_GRACE_S / len(others))
+            thread.join(_GRACE_S / len(others))
         if count_threads() <= own:
             self._threads = count_threads()
             return []
@@ -173,9 +175,30 @@ class Hygiene:
         try:
             while _waitpid(-1, os.WNOHANG)[0]:
                 pass
+            if self._wait_for_children():
+                return []
         except ChildProcessError:
             return []
         return [f"the job started subprocesses{_listed(_child_names())}"]
+
+    def _wait_for_children(self) -> bool:
+        """Gives children that are about to end a moment; whether all did.
+
+        `os.popen(command).read()` returns when the program closed its output, just before it ends.
+        """
+        until = time.monotonic() + _GRACE_S
+        # Blocked, so that one that ends before we wait is not missed.
+        pthread_sigmask(_BLOCK, (signal.SIGCHLD,))
+        try:
+            while (left := until - time.monotonic()) > 0:
+                signal.sigtimedwait((signal.SIGCHLD,), left)
+                while _waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            return False
+        except ChildProcessError:
+            return True
+        finally:
+            pthread_sigmask(signal.SIG_SETMASK, self._blocked)
 
 
 def dump_on_signal(crash: int) -> None:

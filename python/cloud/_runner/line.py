@@ -58,6 +58,9 @@ class Line:
     def __init__(self, descriptor: int) -> None:
         self._socket = socket.socket(fileno=descriptor)
         self._socket.settimeout(None)
+        # Bound now: jobs patch classes, as gevent does.
+        self._sendall, self._recv = self._socket.sendall, self._socket.recv
+        self._getsockopt = self._socket.getsockopt
         self._cookie = self._read_cookie()
         self._lock = threading.RLock()
         # Held by this very thread: private to typeshed, but there since Python 2.
@@ -80,7 +83,7 @@ class Line:
 
     def _read_cookie(self) -> bytes:
         try:
-            return self._socket.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, 8)
+            return self._getsockopt(socket.SOL_SOCKET, _SO_COOKIE, 8)
         except OSError:
             # Not here, or closed by the job; told apart by what it was at the start.
             return b""
@@ -100,7 +103,7 @@ class Line:
         """Sends whole frames. Raises `OSError` when the job closed the socket."""
         with self._lock:
             # A job may have put SIGPIPE back to its default, which ends the process.
-            self._socket.sendall(data, socket.MSG_NOSIGNAL)
+            self._sendall(data, socket.MSG_NOSIGNAL)
         if self._noted and self.in_job and threading.current_thread() is threading.main_thread():
             self._read_at_once()
 
@@ -143,7 +146,7 @@ class Line:
 
     def _receive(self, flags: int) -> bytes:
         size = _CHUNK_BYTES if self._buffer.missing <= _CHUNK_BYTES else _BIG_CHUNK_BYTES
-        return self._socket.recv(size, flags)
+        return self._recv(size, flags)
 
     def _read_ready(self) -> bool:
         """Takes in what has arrived, without waiting; whether the running job is meant by it."""
@@ -192,7 +195,7 @@ class Line:
         self._queue.extend(kept)
         if skipped:
             with self._lock:
-                self._socket.sendall(b"".join(skipped), socket.MSG_NOSIGNAL)
+                self._sendall(b"".join(skipped), socket.MSG_NOSIGNAL)
 
     # Interruption.
 

@@ -125,7 +125,8 @@ class Streams:
     def finish(self) -> None:
         """Sends what the job has said but not yet flushed, and takes back what it replaced."""
         # By `getattr`, for a job may even have deleted them.
-        out, err = getattr(sys, "stdout", None), getattr(sys, "stderr", None)
+        out: Any = getattr(sys, "stdout", None)
+        err: Any = getattr(sys, "stderr", None)
         if out is not self._out or err is not self._err:
             for stream in (out, err):
                 with contextlib.suppress(BaseException):  # An object of the job: anything may happen.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
 import traceback
 import types
+from json import dumps as write_json
 from typing import Any
 
 from . import culprit
@@ -46,7 +46,7 @@ def encode(failure: dict[str, Any] | None, profile: str | None) -> bytes:
         remarks["failure"] = failure
     if profile is not None:
         remarks["profile"] = clean(profile)
-    return json.dumps(remarks).encode() if remarks else b""
+    return write_json(remarks).encode() if remarks else b""
 
 
 def raised(error: BaseException) -> dict[str, Any]:
