@@ -162,5 +162,6 @@ def credentials(
         raise CloudException(f"the secret of API key {key} is not known", kind="no_key", hint=NO_KEY_HINT)
     if not server:
         raise CloudException("the address of the server is not known", kind="no_key", hint=NO_KEY_HINT)
-    ca_file = environ.get("PICLOUD_CA_FILE") or profile.get("ca_file")
-    return Credentials(str(server), str(key), str(secret), ca_file)
+    # Set and empty means: trust nobody but those the system trusts.
+    ca_file = environ["PICLOUD_CA_FILE"] if "PICLOUD_CA_FILE" in environ else profile.get("ca_file")
+    return Credentials(str(server), str(key), str(secret), ca_file or None)

@@ -289,8 +289,8 @@ def start_simulator(force_restart: bool = False) -> None:
     now = current()
     if now.immutable or (now.kind == "simulation" and not force_restart):
         return
-    from ._local import local_credentials, restart_local
+    from ._local import simulator
 
     if force_restart:
-        restart_local()
-    set_current(Cloud(local_credentials, "simulation"))
+        simulator.restart()
+    set_current(Cloud(simulator.credentials, "simulation"))

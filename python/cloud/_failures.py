@@ -19,12 +19,13 @@ FAILED = ("error", "killed", "stalled")
 def failure_exception(jid: int, state: int, failure: dict[str, Any], pickled: Bytes) -> Exception:
     """The exception a job raised, with the remote traceback as its cause; else a CloudException."""
     text = str(failure.get("exception") or "").rstrip()
-    if state == ERROR and len(pickled):
+    verdict = failure.get("verdict")
+    kind = verdict.get("kind") if isinstance(verdict, dict) else None
+    # A function that could not be loaded raised nothing itself: its ImportError would look like one here.
+    if state == ERROR and kind != "not_loaded" and len(pickled):
         rebuilt = _rebuild(pickled)
         if rebuilt is not None:
             return _attach(rebuilt, jid, text)
-    verdict = failure.get("verdict")
-    kind = verdict.get("kind") if isinstance(verdict, dict) else None
     message = _message(state, kind, text)
     return CloudException(
         message, jid=jid, hint=failure.get("hint"), kind=kind, remote_traceback=text or None

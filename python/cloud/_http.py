@@ -14,7 +14,7 @@ import threading
 import time
 from typing import IO, Any, Callable
 
-from ._config import Config, Credentials
+from ._config import NO_KEY_HINT, Config, Credentials
 from ._errors import CloudException, CloudTimeoutError
 from ._frames import MEDIA_TYPE, Bytes
 from ._wire import BadReply, Body, Line, LineBroken, Reply, Target
@@ -52,6 +52,11 @@ class Connection:
         self.closed.set()
         idle, self._idle = self._idle, []
         for line in idle:
+            line.close()
+
+    def __del__(self) -> None:
+        # A connection that was let go rather than closed hangs up all the same.
+        for line in getattr(self, "_idle", ()):
             line.close()
 
     def json(
@@ -197,7 +202,7 @@ def refusal(reply: Reply) -> CloudException:
             str(error["msg"]),
             status=int(error.get("code", reply.status)),
             retry=bool(error.get("retry")),
-            hint=error.get("hint"),
+            hint=error.get("hint") or (NO_KEY_HINT if reply.status == 401 else None),
             kind=error.get("kind"),
         )
     except (ValueError, KeyError, TypeError):

@@ -19,7 +19,7 @@ from typing import IO
 from ._config import Credentials, load_profile_file
 from ._errors import CloudException
 
-__all__ = ["find_binary", "local_credentials", "restart_local"]
+__all__ = ["Local", "find_binary", "multiprocessing", "simulator"]
 
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
@@ -86,26 +86,32 @@ class LocalServer:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-_server: LocalServer | None = None
-_lock = threading.Lock()
+class Local:
+    """A local server that starts when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._server: LocalServer | None = None
+        self._lock = threading.Lock()
+
+    def credentials(self) -> Credentials:
+        """Of the server, which is started if it does not run."""
+        with self._lock:
+            if self._server is None:
+                self._server = LocalServer()
+            return self._server.credentials
+
+    def restart(self) -> None:
+        """Ends it; the next use starts an empty one."""
+        with self._lock:
+            if self._server is not None:
+                self._server.stop()
+                self._server = None
 
 
-def local_credentials() -> Credentials:
-    """Of the local server, which is started if it does not run."""
-    global _server
-    with _lock:
-        if _server is None:
-            _server = LocalServer()
-        return _server.credentials
-
-
-def restart_local() -> None:
-    """Ends the local server; the next use starts an empty one."""
-    global _server
-    with _lock:
-        if _server is not None:
-            _server.stop()
-            _server = None
+simulator = Local()
+"""Behind `cloud.start_simulator`."""
+multiprocessing = Local()
+"""Behind `cloud.mp`; another one, so that both count their jobs from 1."""
 
 
 def find_binary() -> str:

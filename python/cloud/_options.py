@@ -134,7 +134,7 @@ def _depends_on(options: Options, value: Any) -> None:
     try:
         options.depends_on = JidSet.of(value)
     except TypeError:
-        raise TypeError("_depends_on must be a jid, or an iterable of jids and ranges of them") from None
+        raise TypeError("_depends_on: jid(s) must be integers") from None
 
 
 def _depends_on_errors(options: Options, value: Any) -> None:

@@ -60,7 +60,9 @@ class Target:
         if self._context is None:
             import ssl
 
-            self._context = ssl.create_default_context(cafile=self.ca_file)
+            self._context = ssl.create_default_context()
+            if self.ca_file:
+                self._context.load_verify_locations(self.ca_file)
         return self._context
 
 

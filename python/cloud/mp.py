@@ -11,7 +11,7 @@ code path, so what works here works there.
 from __future__ import annotations
 
 from ._core import Cloud
-from ._local import local_credentials
+from ._local import multiprocessing
 
 __all__ = [
     "call",
@@ -28,7 +28,7 @@ __all__ = [
     "status",
 ]
 
-_cloud = Cloud(local_credentials, "multiprocessing")
+_cloud = Cloud(multiprocessing.credentials, "multiprocessing")
 
 # The methods of that connection, each documented under its name in `cloud`.
 call = _cloud.call
