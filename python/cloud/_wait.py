@@ -29,7 +29,9 @@ class Deadline:
 
     def left_ms(self, most: int) -> int:
         """Milliseconds until then, at most `most`, at least 0."""
-        return int(max(0.0, min(float(most), math.ceil((self._at - time.monotonic()) * 1000))))
+        left = (self._at - time.monotonic()) * 1000
+        # The bound comes first: eternity has no whole number of milliseconds.
+        return math.ceil(max(0.0, min(float(most), left)))
 
     def passed(self) -> bool:
         """Whether it is over."""
