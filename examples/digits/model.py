@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.datasets import load_digits
-from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import SVC
 
 
@@ -32,8 +32,11 @@ class Score:
 def evaluate(point: Point) -> Score:
     """Five-fold cross-validation over the 1,797 scanned digits that scikit-learn carries."""
     images, labels = load_digits(return_X_y=True)
+    images /= 16.0
     folds = StratifiedKFold(n_splits=5, shuffle=True, random_state=7)
-    model = SVC(C=point.c, gamma=point.gamma)
-    found = cross_val_score(model, images / 16.0, labels, cv=folds, error_score="raise")
+    found = []
+    for known, unseen in folds.split(images, labels):
+        model = SVC(C=point.c, gamma=point.gamma).fit(images[known], labels[known])
+        found.append(model.score(images[unseen], labels[unseen]))
     print(f"C={point.c:g} gamma={point.gamma:g}: {np.round(found, 3)}")
-    return Score(float(found.mean()), float(found.std()))
+    return Score(float(np.mean(found)), float(np.std(found)))
