@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import Server, run_python
+from harness import Server, run_python, until
 from harness.paths import ROOT
 
 MINORS = range(9, 15)
@@ -83,9 +83,16 @@ def many(pythons: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
     """One server that offers them all."""
     options = [word for python in pythons.values() for word in ("--python", str(python))]
     server = Server(tmp_path_factory.mktemp("pythons"), *options)
-    server.start()
-    yield server
-    server.close()
+    try:
+        server.start()
+        # Only the default interpreter is awaited before a server is ready; the others report a little later.
+        until(
+            lambda: set(pythons) <= set(server.request("GET", "/v1/service")[1]["pythons"]),
+            what="all are found",
+        )
+        yield server
+    finally:
+        server.close()
 
 
 PROGRAM = """
