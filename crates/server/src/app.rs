@@ -25,15 +25,14 @@ pub(crate) type Shared = Arc<App>;
 /// A waiter that nobody woke looks at the store this often.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// An upload is kept at least this long, so that a submission can follow.
-pub(crate) const UPLOAD_KEPT: Duration = Duration::from_secs(3600);
-
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) core_types: CoreTypes,
     pub(crate) lease: Duration,
+    /// An upload is kept at least this long, so that a submission can follow.
+    pub(crate) upload_keep: Duration,
     pub(crate) payload_max_bytes: u64,
     pub(crate) body_timeout: Duration,
     pub(crate) fleet: Fleet,

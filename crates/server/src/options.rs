@@ -31,6 +31,8 @@ pub struct Options {
     pub core_types: Vec<CoreType>,
     /// Without contact for this long, a worker's jobs are given to others.
     pub lease: Duration,
+    /// How long an upload that no job refers to yet is kept.
+    pub upload_keep: Duration,
     /// Most bytes of one argument list or result.
     pub payload_max_bytes: u64,
     /// A body of which nothing arrives for this long is given up.
@@ -49,6 +51,7 @@ impl Options {
             durable: true,
             core_types: core_type::defaults(),
             lease: Duration::from_secs(10),
+            upload_keep: Duration::from_secs(3600),
             payload_max_bytes: limits::PAYLOAD_MAX_BYTES,
             body_timeout: Duration::from_secs(30),
             connections_max: 4096,

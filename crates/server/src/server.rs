@@ -161,6 +161,7 @@ impl Server {
             blobs: parts.blobs,
             core_types: CoreTypes::new(options.core_types),
             lease: options.lease,
+            upload_keep: options.upload_keep,
             payload_max_bytes: options.payload_max_bytes,
             body_timeout: options.body_timeout,
             fleet: Fleet::default(),

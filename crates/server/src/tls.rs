@@ -84,12 +84,10 @@ fn make(directory: &Path, cert: &Path, key: &Path, address: SocketAddr) -> Resul
     about
         .distinguished_name
         .push(rcgen::DnType::CommonName, "picloud");
-    // Clients are told to trust exactly this certificate, so it vouches for itself.
-    about.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
-    about.key_usages = vec![
-        rcgen::KeyUsagePurpose::DigitalSignature,
-        rcgen::KeyUsagePurpose::KeyCertSign,
-    ];
+    // Clients are told to trust exactly this certificate. It must not be an authority all the same:
+    // rustls refuses one as the certificate of a server.
+    about.is_ca = rcgen::IsCa::ExplicitNoCa;
+    about.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
     about.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
     let signed = about.self_signed(&pair).map_err(failed)?;
     fs::create_dir_all(directory)?;

@@ -2,7 +2,7 @@
 
 use super::openapi::json;
 use crate::{
-    app::{App, Shared, UPLOAD_KEPT, now},
+    app::{App, Shared, now},
     auth::Caller,
     body::{Frames, InPath, JsonBody, as_stream},
     refusal::{Answer, Refusal},
@@ -46,7 +46,7 @@ pub(super) async fn missing(
     }
     let missing = app
         .store
-        .blob_missing(caller.account, request.hashes, now().plus(UPLOAD_KEPT))
+        .blob_missing(caller.account, request.hashes, now().plus(app.upload_keep))
         .await?;
     json(BlobsMissing { missing })
 }
@@ -151,7 +151,7 @@ async fn record(app: &App, account: AccountId, blobs: Vec<(Hash, u64)>) -> Answe
         }
     }
     app.store
-        .blob_add(account, blobs, now().plus(UPLOAD_KEPT))
+        .blob_add(account, blobs, now().plus(app.upload_keep))
         .await?;
     Ok(())
 }

@@ -14,7 +14,6 @@ use std::{
     path::{self, Path},
     time::{Duration, Instant},
 };
-use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 /// How long a worker may take to offer a Python before the server is called ready without it.
@@ -29,6 +28,8 @@ pub(super) async fn start(settings: &Settings) -> Result<Handle> {
     options.allow_insecure = settings.allow_insecure;
     options.durable = settings.durability == Durability::Synced;
     options.core_types = settings.core_types.clone();
+    options.lease = Duration::from_secs(settings.lease_s);
+    options.upload_keep = Duration::from_secs(settings.upload_keep_s);
     options.payload_max_bytes = settings.payload_max_bytes;
     Server::start(options, listener)
         .await
@@ -83,7 +84,7 @@ pub(super) fn administrator(handle: &Handle, data_dir: &Path) -> Result<Option<P
 }
 
 /// Waits until some worker offers a Python, so that a first call is not refused for want of one.
-pub(super) async fn wait_for_worker(access: &Profile, stop: &CancellationToken) -> Result<()> {
+pub(super) async fn wait_for_worker(access: &Profile) -> Result<()> {
     let options = ClientOptions {
         ca_file: access.ca_file.clone(),
         ..ClientOptions::new(&access.server)
@@ -95,10 +96,7 @@ pub(super) async fn wait_for_worker(access: &Profile, stop: &CancellationToken) 
             warn!("the worker offers no Python yet; jobs wait for one");
             return Ok(());
         }
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(LOOK_AGAIN) => {}
-        }
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
     Ok(())
 }

@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) worker_memory_bytes: u64,
     pub(crate) python: Vec<String>,
     pub(crate) stop_grace_s: u64,
+    pub(crate) lease_s: u64,
+    pub(crate) upload_keep_s: u64,
     pub(crate) payload_max_bytes: u64,
     pub(crate) log_level: String,
     pub(crate) log_format: LogFormat,
@@ -111,6 +113,12 @@ impl Settings {
             bail!(Failure::usage(
                 "a certificate needs its key, and a key its certificate",
                 "give both --tls-cert and --tls-key"
+            ));
+        }
+        if self.lease_s == 0 {
+            bail!(Failure::usage(
+                "lease_s must be 1 or more",
+                "a worker that may never be silent loses its jobs at once"
             ));
         }
         if !self.worker_units.is_finite() || self.worker_units < 0.0 {
