@@ -85,6 +85,8 @@ class _Sink:
         self.size = 0
 
     def write(self, data: Any) -> int:
+        if isinstance(data, pickle.PickleBuffer):
+            data = data.raw()  # a large array, handed over as it lies in memory
         size = data.nbytes if isinstance(data, memoryview) else len(data)
         self.size += size
         if self.size > self._result_limit:
