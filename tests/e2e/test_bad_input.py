@@ -85,7 +85,7 @@ def test_what_cannot_be_pickled_is_named_with_the_path_to_it(cloud: ModuleType) 
 
 
 def test_too_much_data_is_refused_before_it_is_sent(new_server: Any, bind: Any) -> None:
-    cloud = bind(new_server("--payload-max-bytes", "1000000"))
+    cloud = bind(new_server(PICLOUD_PAYLOAD_MAX_BYTES="1000000"))
     with pytest.raises(cloud.CloudException, match="(?s)(?i)excessive data.*2[ ,.]?0"):
         cloud.call(len, b"x" * 2_000_000)
     with pytest.raises(cloud.CloudException, match="1[ ,.]?000[ ,.]?000"):
@@ -184,8 +184,6 @@ def test_a_full_disk_refuses_new_work_and_loses_none(new_server: Any, bind: Any,
         with pytest.raises(cloud.CloudException, match="(?i)no space|full"):
             for _ in range(64):
                 cloud.call(len, os.urandom(1 << 20))
-        status, reply = server.request("PUT", "/v1/blobs/" + "0" * 64, b"x" * (30 << 20))
-        assert status in (400, 507), reply
         assert cloud.result(kept) == 7, "what was taken is still there"
         server.kill_all()
         for path in (server.data_dir / "blobs").rglob("*"):

@@ -17,6 +17,7 @@ def test_a_call_answers_with_an_integer_id_at_once_and_a_result_later(cloud: Mod
         time.sleep(0.3)
         return x * y
 
+    cloud.call(slowly, 1)  # The first one connects and looks at what must be shipped.
     begun = time.monotonic()
     jid = cloud.call(slowly, 6, y=7)
     assert time.monotonic() - begun < 0.25, "call must not wait for the job"

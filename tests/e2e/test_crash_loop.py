@@ -32,7 +32,7 @@ def test_no_job_is_lost_and_none_has_two_outcomes(new_server: Any, tmp_path: Pat
     seed = int(os.environ.get("PICLOUD_SEED", "0")) or random.randrange(1 << 30)
     print(f"seed {seed}: set PICLOUD_SEED to repeat")
     dice = random.Random(seed)
-    server = new_server("--lease", "3")
+    server = new_server(PICLOUD_LEASE_S="3")
     cloud = bind(server)
     ran = tmp_path / "ran"
 
@@ -52,7 +52,7 @@ def test_no_job_is_lost_and_none_has_two_outcomes(new_server: Any, tmp_path: Pat
                 jids = cloud.map(work, xs)
                 accepted.update(zip(jids, xs))
                 time.sleep(0.1)
-        except BaseException as error:  # noqa: BLE001 - reported by the test itself
+        except BaseException as error:
             trouble.append(error)
 
     submitting = threading.Thread(target=submit)
@@ -91,7 +91,7 @@ def test_no_job_is_lost_and_none_has_two_outcomes(new_server: Any, tmp_path: Pat
 
     states = Counter(cloud.status(list(accepted)))
     results = cloud.result(list(accepted), ignore_errors=True)
-    values = {jid: value for jid, value in zip(accepted, results)}
+    values = dict(zip(accepted, results))
     print(f"kills {dict(kills)}, states {dict(states)}")
     assert kills["server"] and kills["worker"] and kills["runner"]
     for jid, value in values.items():

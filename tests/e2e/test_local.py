@@ -103,5 +103,5 @@ def test_the_command_line_sees_what_python_made(server: Server, cloud: ModuleTyp
     assert "7" in run_picloud(server, "result", str(jid)).check().out
     assert "hello from the job" in run_picloud(server, "logs", str(jid)).check().out
     listed = json.loads(run_picloud(server, "jobs", "--label", "from-cli-test", "--json").check().out)
-    assert [row["jid"] for row in listed["jobs"]] == [int(jid)]
+    assert [row["jid"] for row in listed] == [int(jid)]
     assert run_picloud(server, "status", "987654321").code == 3

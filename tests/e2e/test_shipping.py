@@ -60,7 +60,7 @@ def test_a_zip_on_the_path_travels_whole(server: Server, tmp_path: Path) -> None
 def test_explain_lists_what_would_be_sent_and_why(server: Server, tmp_path: Path) -> None:
     write(tmp_path / "near.py", "def f(x):\n    return x\n")
     program = run_python(server, "import cloud, near\nprint(cloud.explain(near.f, 1))", tmp_path).check()
-    assert "near.py" in program.out and "bytes" in program.out.lower() or "B" in program.out
+    assert ("near.py" in program.out and "bytes" in program.out.lower()) or "B" in program.out
 
 
 def test_whitelist_and_switch_keep_code_at_home(server: Server, tmp_path: Path) -> None:
