@@ -16,6 +16,7 @@ def state() -> dict[str, Any]:
     """What a job finds, as far as this file's jobs change it."""
     import faulthandler
     import gc
+    import resource
     import socket
     import threading
 
@@ -27,6 +28,7 @@ def state() -> dict[str, Any]:
         "umask": mask,
         "environment": environment,
         "child environment": os.popen("env | grep -c ''").read(),
+        "limits": [resource.getrlimit(number) for number in range(10)],
         "recursion limit": sys.getrecursionlimit(),
         "timeout": socket.getdefaulttimeout(),
         "blocked": signal.pthread_sigmask(signal.SIG_BLOCK, ()),
@@ -65,7 +67,7 @@ def clear_environment() -> None:
 
 
 def change_recursion_limit() -> None:
-    sys.setrecursionlimit(123)
+    sys.setrecursionlimit(30)
 
 
 def change_timeout() -> None:
@@ -109,6 +111,14 @@ def disable_things() -> None:
     faulthandler.disable()
 
 
+def lower_limits() -> None:
+    import resource
+
+    for number in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE):
+        soft = 1 << 30 if number == resource.RLIMIT_AS else 250
+        resource.setrlimit(number, (soft, resource.getrlimit(number)[1]))
+
+
 def trace() -> None:
     sys.settrace(lambda *_: None)
     sys.setprofile(lambda *_: None)
@@ -130,6 +140,7 @@ def trace() -> None:
         change_path,
         disable_things,
         trace,
+        lower_limits,
     ],
 )
 def test_what_a_job_changed_is_put_back(executor: Executor, change: Any) -> None:

@@ -155,7 +155,7 @@ class Executor:
 
         if began and not ended:
             ended = perf_counter_ns()
-        self._hygiene.leave_if_forked()
+        self._hygiene.take_over()
         status, remarks = DONE, b""
         if error is not None or profile is not None:
             failure = None
@@ -198,11 +198,10 @@ class Executor:
             flags = ENDS if last else DRAIN if self._hygiene.unread_bytes() else 0
             before, self._usage = self._usage, self._cpu_us()
             usage = (wall_us, self._usage[0] - before[0], self._usage[1] - before[1])
-            line.send(answer(jid, status, payload, remarks, flags, usage))
+            line.finish(answer(jid, status, payload, remarks, flags, usage))
         except OSError:
             # The job closed the socket, or the worker is gone.
             os._exit(EXIT_BROKEN)
-        line.running = 0
         if flags & ENDS:
             os._exit(0)
         if flags & DRAIN:
@@ -214,6 +213,7 @@ class Executor:
         if written:
             self._streams.syslog(written)
             os.ftruncate(self._crash, 0)
+            os.lseek(self._crash, 0, os.SEEK_SET)
 
     @staticmethod
     def _cpu_us() -> tuple[int, int]:

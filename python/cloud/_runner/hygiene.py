@@ -23,6 +23,7 @@ import termios
 import threading
 import time
 from _thread import _count as count_threads
+from resource import RLIMIT_AS, RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import Any, NoReturn
 
 from . import context
@@ -42,6 +43,8 @@ _WATCHED = (
     signal.SIGPIPE,
     signal.SIGHUP,
 )
+# Those that would end or cripple the next job.
+_LIMITS = (RLIMIT_AS, RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE)
 _TIMERS = tuple(map(int, (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)))
 _BLOCK = int(signal.SIG_BLOCK)
 _FIONREAD = termios.FIONREAD
@@ -73,23 +76,27 @@ class Hygiene:
         self._mask = _umask(0o022)
         _umask(self._mask)
         self._limit = _limit()
+        self._limits = [(number, getrlimit(number)) for number in _LIMITS]
         self._path = sys.path[:]
         self._blocked = blocked
         self._handlers = [(int(number), getsignal(number)) for number in _WATCHED]
         self._threads = count_threads()
 
-    def leave_if_forked(self) -> None:
-        """Ends a child in which the job's function returned: the job is its parent's to answer."""
+    def take_over(self) -> None:
+        """First of all after a job: what would get in the way of everything else.
+
+        Ends a child in which the job's function returned: the job is its parent's to answer.
+        """
         if self._line.foreign or _getpid() != self._pid:
             os._exit(0)
-
-    def clean(self) -> list[str]:
-        """Puts things back; gives the reasons, in words, why the process is not fit for another job."""
         if _limit() != self._limit:
             sys.setrecursionlimit(self._limit)
         if sys.gettrace() is not None or sys.getprofile() is not None:
             sys.settrace(None)
             sys.setprofile(None)
+
+    def clean(self) -> list[str]:
+        """Puts things back; gives the reasons, in words, why the process is not fit for another job."""
         if not self._line.intact():
             self._lost()
         null, out, err = self._standard
@@ -115,6 +122,9 @@ class Hygiene:
         if sys.path != self._path:
             sys.path[:] = self._path
         reasons = []
+        for number, limits in self._limits:
+            if getrlimit(number) != limits and not _put_limits(number, limits):
+                reasons.append("the job lowered a limit of its process for good")
         if not self._back_home():
             reasons.append(f"the job removed its working directory {self._cwd}")
         if count_threads() != self._threads:
@@ -199,6 +209,14 @@ class Hygiene:
             return True
         finally:
             pthread_sigmask(signal.SIG_SETMASK, self._blocked)
+
+
+def _put_limits(number: int, limits: tuple[int, int]) -> bool:
+    try:
+        setrlimit(number, limits)
+    except (OSError, ValueError):  # Only root raises what was lowered for good.
+        return False
+    return True
 
 
 def dump_on_signal(crash: int) -> None:

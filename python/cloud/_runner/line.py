@@ -104,14 +104,25 @@ class Line:
         with self._lock:
             # A job may have put SIGPIPE back to its default, which ends the process.
             self._sendall(data, socket.MSG_NOSIGNAL)
+        self._after_sending()
+
+    def _after_sending(self) -> None:
         if self._noted and self.in_job and threading.current_thread() is threading.main_thread():
             self._read_at_once()
 
     def output(self, kind: bytes, data: bytes) -> None:
         """Sends a piece of a stream of the running job. What is said between jobs is lost."""
-        jid = self.running
-        if jid:
-            self.send(_OUTPUT.pack(9 + len(data), kind, jid) + data)
+        with self._lock:
+            jid = self.running
+            if jid:
+                self._sendall(_OUTPUT.pack(9 + len(data), kind, jid) + data, socket.MSG_NOSIGNAL)
+        self._after_sending()
+
+    def finish(self, data: bytes) -> None:
+        """Sends the answer; no output of the job comes after it, whatever its threads do."""
+        with self._lock:
+            self._sendall(data, socket.MSG_NOSIGNAL)
+            self.running = 0
 
     # In.
 
@@ -127,7 +138,7 @@ class Line:
         return self._queue.popleft()
 
     def begin(self, jid: int) -> None:
-        """From here to `end` SIGUSR1 may raise `KeyboardInterrupt`; perhaps in this very call."""
+        """From here until `in_job` is false SIGUSR1 may raise `KeyboardInterrupt`, even in this call."""
         self.running = jid
         self.in_job = True
         if self._noted:

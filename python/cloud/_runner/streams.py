@@ -127,13 +127,16 @@ class Streams:
         # By `getattr`, for a job may even have deleted them.
         out: Any = getattr(sys, "stdout", None)
         err: Any = getattr(sys, "stderr", None)
-        if out is not self._out or err is not self._err:
+        theirs = out is not self._out or err is not self._err
+        if theirs:
             for stream in (out, err):
                 with contextlib.suppress(BaseException):  # An object of the job: anything may happen.
                     stream.flush()
-        if not self._flush():
+        flushed = self._flush()
+        if not flushed:
             self._make_standard()
-        self._install()
+        if theirs or not flushed or sys.__stdout__ is not self._out or sys.__stderr__ is not self._err:
+            self._install()
         root = logging.root
         if root.handlers != self._handlers or root.level != logging.INFO or root.manager.disable:
             self._take_logging()

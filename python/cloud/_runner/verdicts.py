@@ -46,7 +46,8 @@ def encode(failure: dict[str, Any] | None, profile: str | None) -> bytes:
         remarks["failure"] = failure
     if profile is not None:
         remarks["profile"] = clean(profile)
-    return write_json(remarks).encode() if remarks else b""
+    # Python's escapes for lone surrogates are JSON that others refuse; a text of the job may have some.
+    return write_json(remarks, ensure_ascii=False).encode("utf-8", "replace") if remarks else b""
 
 
 def raised(error: BaseException) -> dict[str, Any]:
