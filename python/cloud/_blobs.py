@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import threading
 import time
 from collections import OrderedDict
@@ -55,6 +54,7 @@ class Blobs:
 
     def put(self, blobs: list[tuple[str, Pickled]]) -> None:
         """Uploads what the server lacks."""
+        blobs = list(dict(blobs).items())  # equal contents are one
         large = [hash for hash, pickled in blobs if pickled.size >= ASK_BYTES]
         self.ask(large)
         batch: list[tuple[str, Pickled]] = []
@@ -156,6 +156,8 @@ class _HashedFile:
     """A temporary file that hashes what is written to it."""
 
     def __init__(self) -> None:
+        import tempfile
+
         self.file: IO[bytes] = tempfile.TemporaryFile(prefix="picloud-")  # noqa: SIM115, closed by its user
         self.digest = hashlib.sha256()
 

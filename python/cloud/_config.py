@@ -15,6 +15,7 @@ from ._errors import CloudException
 __all__ = ["Config", "Credentials", "config", "config_dir", "credentials", "load_profiles", "save_profile"]
 
 PROFILE_FILE = "profile.json"
+WRONG_KEY_HINT = "run `picloud setup` for another key, or call cloud.setkey(api_key, api_secretkey)"
 NO_KEY_HINT = (
     "start a server on this machine with `picloud serve`, connect to another with `picloud setup`, "
     "or call cloud.setkey(api_key, api_secretkey, server_url)"

@@ -46,6 +46,14 @@ class Payload:
         raise CloudException("the server sent a payload of an unknown kind", kind="bad_reply")
 
 
+_encoder = json.JSONEncoder(separators=(",", ":"))
+
+
+def dumps(content: Any) -> bytes:
+    """Short JSON. `json.dumps` with arguments would make a new encoder for each request."""
+    return _encoder.encode(content).encode()
+
+
 def inline_frame(data: Bytes) -> bytes:
     """A whole frame with a payload that travels in the message."""
     return b"".join((_LENGTH.pack(len(data) + 1), INLINE, data))
@@ -63,7 +71,7 @@ def frame(data: Bytes) -> bytes:
 
 def encode(header: Any, frames: Iterable[Bytes] = ()) -> list[Bytes]:
     """A body as a list of parts: the header as JSON, then frames that are complete already."""
-    return [frame(json.dumps(header, separators=(",", ":")).encode()), *frames]
+    return [frame(dumps(header)), *frames]
 
 
 def read_header(body: Bytes) -> tuple[Any, int]:

@@ -14,9 +14,9 @@ import threading
 import time
 from typing import IO, Any, Callable
 
-from ._config import NO_KEY_HINT, Config, Credentials
+from ._config import WRONG_KEY_HINT, Config, Credentials
 from ._errors import CloudException, CloudTimeoutError
-from ._frames import MEDIA_TYPE, Bytes
+from ._frames import MEDIA_TYPE, Bytes, dumps
 from ._wire import BadReply, Body, Line, LineBroken, Reply, Target
 from .version import __version__
 
@@ -65,7 +65,7 @@ class Connection:
         """Sends and receives JSON."""
         body = None
         if content is not None:
-            body = Body([json.dumps(content, separators=(",", ":")).encode()])
+            body = Body([dumps(content)])
         reply = self.request(method, path, body, "application/json", timeout, repeat=repeat)
         if not reply.body:
             return None
@@ -202,7 +202,7 @@ def refusal(reply: Reply) -> CloudException:
             str(error["msg"]),
             status=int(error.get("code", reply.status)),
             retry=bool(error.get("retry")),
-            hint=error.get("hint") or (NO_KEY_HINT if reply.status == 401 else None),
+            hint=WRONG_KEY_HINT if reply.status == 401 else error.get("hint"),
             kind=error.get("kind"),
         )
     except (ValueError, KeyError, TypeError):

@@ -9,7 +9,6 @@ import hashlib
 import io
 import pickle
 import sys
-import tempfile
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import IO, Any, NoReturn
 
@@ -51,15 +50,13 @@ def plain_dumps(value: Any) -> bytes:
 class References:
     """What pickled values refer to without containing it."""
 
-    __slots__ = ("codes", "modules", "packages")
+    __slots__ = ("codes", "modules")
 
     def __init__(self) -> None:
         self.modules: dict[str, str] = {}
         """Modules by name, with what first referred to them."""
         self.codes: list[tuple[CodeType, str, str]] = []
         """Code of functions that travel by value, with package and name: it may import more."""
-        self.packages: dict[str, str] = {}
-        """`__package__` of such functions, which their relative imports start from."""
 
     def module(self, name: str | None, why: str) -> None:
         """Notes a module."""
@@ -109,6 +106,8 @@ class Pickled:
         self.parts.append(data)
         # One huge part is the user's own object, which is in memory anyway: no need for a copy on disk.
         if self.size > SPOOL_BYTES and len(self.parts) > 64:
+            import tempfile
+
             self.file = tempfile.TemporaryFile(prefix="picloud-")  # noqa: SIM115, closed with the value
             self._hash = hashlib.sha256()
             parts, self.parts = self.parts, []
@@ -137,8 +136,8 @@ class _Sink:
         self.target = Pickled()
 
     def write(self, data: Any) -> int:
-        if not isinstance(data, (bytes, bytearray)):
-            data = bytes(data)
+        if isinstance(data, pickle.PickleBuffer):
+            data = data.raw()  # the user's own array, not copied: it is sent before the call returns
         size = len(data)
         if self.target.size + size > self._limit:
             raise ExcessiveData(self.target.size + size, self._limit)
@@ -180,8 +179,6 @@ class _Rich(cloudpickle.Pickler):  # type: ignore[misc]
             else:
                 package = obj.__globals__.get("__package__") or ""
                 references.codes.append((obj.__code__, package, obj.__qualname__))
-                if package:
-                    references.packages[package] = f"function {obj.__qualname__}"
         elif kind is ModuleType or issubclass(kind, ModuleType):
             references.module(obj.__name__, f"module {obj.__name__}")
         elif issubclass(kind, type):

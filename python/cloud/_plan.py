@@ -83,8 +83,6 @@ class _Planner:
     def plan(self, references: References) -> Plan:
         for name, why in references.modules.items():
             self._todo.append((name, why))
-        for package, why in references.packages.items():
-            self._todo.append((package, why))
         for code, package, name in references.codes:
             for imported in code_imports(code, package):
                 self._todo.append((imported, f"imported in {name}"))

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from ._errors import CloudException, CloudTimeoutError
 from ._failures import DONE, STATES, failure_exception, warn_failed
-from ._frames import Bytes, Payload, read_header
+from ._frames import Bytes, Payload, dumps, read_header
 from ._jids import Jid, JidSet
 from ._progress import Progress
 from ._session import Session
@@ -57,7 +57,7 @@ class _Failed:
 def request(session: Session, jids: JidSet, timeout_ms: int, linger_ms: int) -> Bytes:
     """One long poll for results."""
     content = {"jids": str(jids), "timeout_ms": timeout_ms, "linger_ms": linger_ms}
-    body = Body([json.dumps(content).encode()])
+    body = Body([dumps(content)])
     reply = session.connection.request(
         "POST", "/v1/jobs/results", body, "application/json", timeout=timeout_ms / 1000
     )

@@ -9,16 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import time
+from opcode import opmap
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING
 
 from ._errors import CloudException
 from ._pickling import Pickled, References
-from ._plan import Plan, PlannedFile, make_plan
 from ._session import python_version
 
 if TYPE_CHECKING:
+    from ._plan import Plan, PlannedFile
     from ._session import Session
 
 __all__ = ["Shipper"]
@@ -40,13 +43,15 @@ class Shipper:
 
     def plan(self, references: References) -> Plan:
         """What would be sent."""
+        from ._plan import make_plan
+
         whitelist = self._session.whitelist
         return make_plan(references, self._installed, None if whitelist is None else list(whitelist))
 
     def ship(self, references: References) -> str | None:
         """Sends what is missing; returns the code version, None when nothing needs to travel."""
         self._add_settings(references)
-        if not references.modules and not references.packages and not references.codes:
+        if not _leads_anywhere(references):
             return None
         if not self._session.config.automatic_dependency_transfer:
             return None
@@ -116,6 +121,25 @@ class Shipper:
         if not blobs.knows(version):
             blobs.put([(version, Pickled.of(manifest))])
         return version
+
+
+_NEVER_SHIPPED = frozenset(("__main__", "cloud", "cloudpickle")) | getattr(
+    sys, "stdlib_module_names", frozenset()
+)
+
+
+def _leads_anywhere(references: References) -> bool:
+    """Whether there can be anything to ship. Most functions of a prompt or notebook use nothing
+    but Python, and need not wait until the machinery to find out is loaded."""
+    if any(name.partition(".")[0] not in _NEVER_SHIPPED for name in references.modules):
+        return True
+    return any(_imports(code) for code, _, _ in references.codes)
+
+
+def _imports(code: CodeType) -> bool:
+    if opmap["IMPORT_NAME"] in code.co_code[::2]:
+        return True
+    return any(isinstance(constant, CodeType) and _imports(constant) for constant in code.co_consts)
 
 
 def _read(hash: str, file: PlannedFile) -> bytes:

@@ -6,11 +6,11 @@ import os
 import pickle
 import socket
 import struct
-import tempfile
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Sized
-from itertools import zip_longest
-from typing import IO, Any, Callable
+from itertools import chain, zip_longest
+from typing import IO, TYPE_CHECKING, Any, Callable
 
 from ._errors import CloudException
 from ._frames import Bytes, blob_frame, encode, inline_frame
@@ -21,12 +21,17 @@ from ._session import Session, python_version
 from ._signature import check_arguments
 from .version import __version__
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 __all__ = ["function_name", "submit_call", "submit_map"]
 
 JOBS_FIRST = 500
 """The first part of a map is small, so that work begins while the rest is being pickled."""
 JOBS_PER_PART = 4000
 PART_BYTES = 4 << 20
+BLOB_PART_BYTES = 8 << 20
+UPLOADS = 3
 SPOOL_BYTES = 64 << 20
 MAP_MAX = 100_000_000
 UNDO_SECONDS = 5.0
@@ -134,6 +139,8 @@ def submit_map(
     function = pickler.function(func)
     inline_max = int(service["inline_max_bytes"])
     parts = _parts(pickler, iterables, inline_max)
+    import tempfile
+
     with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES, prefix="picloud-") as spool:
         if total is None:
             parts, total = _spooled(session, parts, spool)
@@ -141,7 +148,7 @@ def submit_map(
                 return 1, 0
         sender = _MapSender(session, func, function, options, pickler, total, inline_max)
         try:
-            for part in parts:
+            for part in _uploaded(session, parts):
                 sender.send(part)
             if sender.sent != total:
                 raise CloudException(f"the iterables promised {total} elements and gave {sender.sent}")
@@ -166,7 +173,7 @@ def _parts(pickler: Pickler, iterables: tuple[Iterable[Any], ...], inline_max: i
         rows = zip_longest(*iterables)
     dumps, head = pickle.dumps, _INLINE_HEAD.pack
     part, most = _Part(), JOBS_FIRST
-    frames, size = part.frames, 0
+    frames, size, most_bytes = part.frames, 0, PART_BYTES
     empty: dict[str, Any] = {}
     for number, row in enumerate(rows):
         if (
@@ -180,8 +187,10 @@ def _parts(pickler: Pickler, iterables: tuple[Iterable[Any], ...], inline_max: i
             size += len(data)
         else:
             size += _add(pickler, part, row, number, inline_max)
+            if part.blobs:
+                most_bytes = BLOB_PART_BYTES
         part.count += 1
-        if part.count == most or size >= PART_BYTES:
+        if part.count == most or size >= most_bytes:
             yield part
             part, most, size = _Part(), JOBS_PER_PART, 0
             frames = part.frames
@@ -231,6 +240,34 @@ def _put_blobs(session: Session, part: _Part) -> None:
         part.blobs = []
 
 
+def _uploaded(session: Session, parts: Iterator[_Part]) -> Iterator[_Part]:
+    """The same parts once their blobs are on the server. Some are on their way while others are
+    pickled: storing safely is mostly waiting for the server's disk."""
+    first = next(parts, None)
+    if first is None:
+        return
+    parts = chain((first,), parts)
+    if not first.blobs:  # most maps never have any, and need no threads
+        for part in parts:
+            _put_blobs(session, part)
+            yield part
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    session.blobs  # noqa: B018, made here so that the threads share it
+    with ThreadPoolExecutor(UPLOADS, "picloud-upload") as pool:
+        under_way: deque[tuple[_Part, Future[None]]] = deque()
+        for part in parts:
+            under_way.append((part, pool.submit(_put_blobs, session, part)))
+            if len(under_way) > UPLOADS:
+                done, future = under_way.popleft()
+                future.result()
+                yield done
+        for done, future in under_way:
+            future.result()
+            yield done
+
+
 class _MapSender:
     """Sends the parts of one map, each under its own key."""
 
@@ -258,7 +295,6 @@ class _MapSender:
     def send(self, part: _Part) -> None:
         """One request."""
         session = self._session
-        _put_blobs(session, part)
         place: dict[str, int] = {"total": self._total, "offset": self.sent}
         if self._started:
             place["first_jid"] = self.first

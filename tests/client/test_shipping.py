@@ -21,7 +21,9 @@ from cloud._plan import make_plan
 pickler = Pickler(1 << 30)
 pickler.function(f)
 workers_have = {installed!r}
-plan = make_plan(pickler.references, lambda name: None if workers_have is None else name in workers_have, {whitelist!r})
+def has(name):
+    return None if workers_have is None else name in workers_have
+plan = make_plan(pickler.references, has, {whitelist!r})
 print(json.dumps({{
     "files": {{file.path: file.why for file in plan.files}},
     "archives": [file.path for file in plan.files if file.archive],
