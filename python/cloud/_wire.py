@@ -117,6 +117,7 @@ class Line:
                 raw.close()
                 raise
         self._buffer = b""
+        self._answering = False
 
     def close(self) -> None:
         """Hangs up."""
@@ -141,7 +142,11 @@ class Line:
                 raise LineBroken("the server closed the connection while it was sent a request") from None
             return reply, False
         self.used = True
-        return self._receive(sink)
+        try:
+            return self._receive(sink)
+        except ConnectionResetError as error:
+            # As good as hanging up: a server that closes while a request is under way resets.
+            raise LineBroken(str(error), answered=self._answering) from None
 
     def _send(self, head: str, body: Body | None) -> None:
         start = head.encode("latin-1")
@@ -189,6 +194,7 @@ class Line:
 
     def _head(self) -> tuple[int, dict[str, str], bool]:
         buffer = self._buffer
+        self._answering = bool(buffer)
         while (end := buffer.find(b"\r\n\r\n")) < 0:
             if len(buffer) > HEAD_MAX:
                 raise BadReply("the head of the answer does not end")
@@ -196,6 +202,7 @@ class Line:
             if not piece:
                 raise LineBroken("the server closed the connection without an answer", answered=bool(buffer))
             buffer += piece
+            self._answering = True
         self._buffer = buffer[end + 4 :]
         first, *lines = buffer[:end].decode("latin-1").split("\r\n")
         words = first.split(" ", 2)
