@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import random
+import socket
 import threading
 import time
 from typing import IO, Any, Callable
@@ -106,7 +107,7 @@ class Connection:
                 refused = isinstance(error, ConnectionRefusedError)
                 failure = self._unreachable(error)
                 again = repeat or refused  # nothing was sent where nobody listened
-            except TimeoutError:
+            except (TimeoutError, socket.timeout):  # noqa: UP041, two classes before Python 3.10
                 message = f"no answer from {self.credentials.server} within {seconds:.0f} s"
                 raise CloudTimeoutError(message, kind="no_answer") from None
             except BadReply as error:

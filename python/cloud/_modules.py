@@ -56,7 +56,11 @@ class Module:
 @lru_cache(maxsize=1)
 def _stdlib_names() -> frozenset[str]:
     names: frozenset[str] | None = getattr(sys, "stdlib_module_names", None)
-    return (names or frozenset()) | frozenset(sys.builtin_module_names)
+    if names is None:  # Python 3.9 has no list of its own
+        places = [Path(place) for place in _stdlib_dirs() if Path(place).is_dir()]
+        found = (entry.name.partition(".")[0] for place in places for entry in place.iterdir())
+        names = frozenset(name for name in found if name.isidentifier())
+    return names | frozenset(sys.builtin_module_names)
 
 
 @lru_cache(maxsize=1)
