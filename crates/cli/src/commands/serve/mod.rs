@@ -9,7 +9,7 @@ mod welcome;
 pub(crate) mod worker_child;
 
 use super::signals::stop_token;
-use crate::{context::Context, files::private_dir, logging};
+use crate::{context::Context, failure::Failure, files::private_dir, logging};
 use anyhow::{Context as _, Result};
 use lock::DataDirLock;
 use picloud_server::Handle;
@@ -154,12 +154,16 @@ async fn serve(settings: Settings, ready: Ready, publish: bool) -> Result<()> {
     let handle = server::start(&settings).await?;
     lock.announce(handle.url())?;
 
-    let worker_stop = CancellationToken::new();
+    let (worker_stop, cannot_work) = (CancellationToken::new(), CancellationToken::new());
     let worker = settings.worker.then(|| {
-        let options = worker_options(&settings, &handle);
+        let options = worker_options(&settings, &handle, cannot_work.clone());
         tokio::spawn(worker_child::run(options, child, worker_stop.clone()))
     });
-    let began = begin(&settings, &handle, ready, publish, &stop).await;
+    let began = tokio::select! {
+        began = begin(&settings, &handle, ready, publish) => began,
+        () = stop.cancelled() => Ok(()),
+        () = cannot_work.cancelled() => Err(worker_cannot_work()),
+    };
     if began.is_ok() {
         stop.cancelled().await;
     }
@@ -178,16 +182,10 @@ async fn serve(settings: Settings, ready: Ready, publish: bool) -> Result<()> {
 }
 
 /// Makes the way in known once jobs can be sent.
-async fn begin(
-    settings: &Settings,
-    handle: &Handle,
-    ready: Ready,
-    publish: bool,
-    stop: &CancellationToken,
-) -> Result<()> {
+async fn begin(settings: &Settings, handle: &Handle, ready: Ready, publish: bool) -> Result<()> {
     let access = server::administrator(handle, &settings.data_dir)?;
     if let (true, Some(access)) = (settings.worker, &access) {
-        server::wait_for_worker(access, stop).await?;
+        server::wait_for_worker(access).await?;
     }
     let written = access
         .as_ref()
@@ -206,7 +204,19 @@ async fn begin(
     Ok(())
 }
 
-fn worker_options(settings: &Settings, handle: &Handle) -> worker_child::Options {
+fn worker_cannot_work() -> anyhow::Error {
+    Failure::usage(
+        "the worker of this machine cannot work; it says why above",
+        "start picloud from the Python environment that has the package `cloud`, or use --no-worker",
+    )
+    .into()
+}
+
+fn worker_options(
+    settings: &Settings,
+    handle: &Handle,
+    cannot_work: CancellationToken,
+) -> worker_child::Options {
     let mut arguments: Vec<OsString> = vec!["--server".into(), handle.url().into()];
     let mut add = |flag: &str, value: OsString| arguments.extend([flag.into(), value]);
     add("--state-dir", settings.data_dir.join("worker").into());
@@ -229,5 +239,6 @@ fn worker_options(settings: &Settings, handle: &Handle) -> worker_child::Options
         arguments,
         token: handle.worker_token().to_owned(),
         grace: Duration::from_secs(settings.stop_grace_s),
+        cannot_work,
     }
 }

@@ -84,7 +84,8 @@ impl Settings {
                 "`picloud config default` explains every setting",
             )
         })?;
-        settings.data_dir = expand_home(&settings.data_dir);
+        settings.data_dir = std::path::absolute(expand_home(&settings.data_dir))
+            .context("could not find the current directory")?;
         settings.check()?;
         Ok(settings)
     }

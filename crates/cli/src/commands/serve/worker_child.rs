@@ -1,5 +1,6 @@
 //! The worker of this machine: a child process that speaks to the server like any other.
 
+use crate::failure::USAGE;
 use anyhow::{Context as _, Result};
 use nix::{
     sys::{prctl, signal},
@@ -37,6 +38,9 @@ pub(super) struct Options {
     pub(super) token: String,
     /// How long its jobs may go on once it is told to stop.
     pub(super) grace: Duration,
+    /// Cancelled when a worker says that it cannot work here. It is tried again all the same,
+    /// for what it lacks may come.
+    pub(super) cannot_work: CancellationToken,
 }
 
 /// Lets others end the running child at once.
@@ -63,6 +67,9 @@ pub(super) async fn run(options: Options, handle: ChildHandle, stop: Cancellatio
         match life(&options, &handle, &stop).await {
             Ok(_) if stop.is_cancelled() => return,
             Ok(status) => {
+                if status.code() == Some(i32::from(USAGE)) {
+                    options.cannot_work.cancel();
+                }
                 warn!(%status, pause_ms = pause.as_millis(), "the worker ended, starting it again");
             }
             Err(error) => warn!(
