@@ -18,7 +18,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::sync::{Notify, mpsc};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::timeout,
+};
 use tracing::{debug, warn};
 
 /// Most bytes of payloads and output in one report.
@@ -279,10 +282,16 @@ async fn send(line: &Line, items: &[Item]) -> Result<ReportReply, Lost> {
     let mut pause = Duration::from_millis(20);
     loop {
         let sent = Instant::now();
-        let answer = line
+        let report = line
             .client
-            .report(line.worker, &header, &payloads, &outputs)
-            .await;
+            .report(line.worker, &header, &payloads, &outputs);
+        // Sent again on another connection while the lease lasts; repeating it is harmless.
+        let Ok(answer) = timeout(line.patience(), report).await else {
+            match line.is_over() {
+                true => return Err(Lost::Lease(LeaseOver)),
+                false => continue,
+            }
+        };
         match answer {
             Ok(reply) => {
                 line.contact(sent);

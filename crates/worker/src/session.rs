@@ -71,6 +71,11 @@ impl Line {
         *self.contact.lock().unwrap_or_else(PoisonError::into_inner) + self.lease
     }
 
+    /// How long an answer may take before the request is made again.
+    pub(crate) fn patience(&self) -> Duration {
+        self.lease / 2
+    }
+
     /// Whether what this worker says is no longer wanted.
     pub(crate) fn is_over(&self) -> bool {
         self.over.is_cancelled() || Instant::now() >= self.lease_until()

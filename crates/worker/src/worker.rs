@@ -22,8 +22,12 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
+
+/// An answer to hello that takes longer will not come.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Settings of a worker. `Options::new` has defaults for all but where the server is.
 #[derive(Clone, Debug)]
@@ -243,9 +247,11 @@ async fn hello(
     loop {
         let sent = Instant::now();
         let answer = tokio::select! {
-            answer = client.hello(&hello) => answer,
+            answer = timeout(HELLO_TIMEOUT, client.hello(&hello)) => answer,
             () = stop.cancelled() => return Ok(None),
         };
+        // A connection may have died without a word; a new one may not.
+        let Ok(answer) = answer else { continue };
         match answer {
             Ok(welcome) => return Ok(Some((welcome, sent))),
             Err(error) if error.may_retry() => {
