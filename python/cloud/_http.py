@@ -107,7 +107,7 @@ class Connection:
                 refused = isinstance(error, ConnectionRefusedError)
                 failure = self._unreachable(error)
                 again = repeat or refused  # nothing was sent where nobody listened
-            except (TimeoutError, socket.timeout):  # noqa: UP041, two classes before Python 3.10
+            except (TimeoutError, socket.timeout):  # two classes before Python 3.10
                 message = f"no answer from {self.credentials.server} within {seconds:.0f} s"
                 raise CloudTimeoutError(message, kind="no_answer") from None
             except BadReply as error:

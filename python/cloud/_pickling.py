@@ -24,20 +24,29 @@ PROTOCOL = 5
 SPOOL_BYTES = 8 << 20
 HASHED_PIECE = 1 << 20
 
-_SCALARS = frozenset((int, float, complex, str, bytes, bool, type(None)))
-_SMALL = 32
+_NUMBERS = frozenset((int, float, complex, bool, type(None)))
+_PLAIN_LENGTH = 64 * 1024
+_PLAIN_ITEMS = 32
+
+
+def _is_scalar(value: Any) -> bool:
+    kind = type(value)
+    # Long ones are left to the other way, which does not copy them.
+    return kind in _NUMBERS or ((kind is str or kind is bytes) and len(value) <= _PLAIN_LENGTH)
 
 
 def is_plain(value: Any) -> bool:
-    """Whether the fast pickler does it justice: exact builtins that refer to nothing."""
-    kind = type(value)
-    if kind in _SCALARS:
+    """Whether the fast pickler does it justice: small exact builtins that refer to nothing."""
+    if _is_scalar(value):
         return True
+    kind = type(value)
     if kind is tuple or kind is list:
-        return len(value) <= _SMALL and all(type(item) in _SCALARS for item in value)
+        return len(value) <= _PLAIN_ITEMS and all(map(_is_scalar, value))
     if kind is dict:
-        return len(value) <= _SMALL and all(
-            type(key) in _SCALARS and type(item) in _SCALARS for key, item in value.items()
+        return (
+            len(value) <= _PLAIN_ITEMS
+            and all(map(_is_scalar, value))
+            and all(map(_is_scalar, value.values()))
         )
     return False
 

@@ -270,6 +270,8 @@ class ResultIterator(Iterator[Any]):
         self._rest = jids
         self._timeout = timeout
         self._ahead = READ_AHEAD_MAX if ahead <= 0 or ahead > READ_AHEAD_MAX else ahead
+        # Who looks far ahead wants throughput; who does not, the next one at once.
+        self._linger_ms = LINGER_MS if self._ahead > 64 else 0
         self._ignore_errors = ignore_errors
         self._ready: list[Any] = []  # reversed, so that taking one is cheap
 
@@ -283,7 +285,7 @@ class ResultIterator(Iterator[Any]):
             if not self._rest:
                 raise StopIteration
             head, tail = self._rest.split(self._ahead)
-            body = request(self._session, head, deadline.left_ms(watch.poll_ms(POLL_MS)), 0)
+            body = request(self._session, head, deadline.left_ms(watch.poll_ms(POLL_MS)), self._linger_ms)
             found: list[Any] = []
             count = decode(self._session, body, found)
             if count:

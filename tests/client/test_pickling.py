@@ -119,9 +119,10 @@ def test_what_grows_large_waits_in_a_file_and_keeps_its_hash() -> None:
 
 def test_one_huge_value_is_not_copied() -> None:
     value = bytes(64 << 20)
-    pickled = Pickler(1 << 30).arguments(([value, object],), {})
-    assert pickled.file is None
-    assert any(part is value for part in pickled.parts)
+    for holder in (value, [value], {"a": value}, [value, object]):
+        pickled = Pickler(1 << 30).arguments((holder,), {})
+        assert pickled.file is None
+        assert any(part is value for part in pickled.parts)
 
 
 @pytest.mark.parametrize("value", [1, 2.5, "x", b"y", None, True, (1, "a"), [1, 2], {"a": 1}], ids=repr)
