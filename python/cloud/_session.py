@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from ._config import Config, Credentials
@@ -44,9 +45,10 @@ class ResultCache:
             return
         self._frames[jid] = frame
         self._size += len(frame) + 100
-        while self._size > self._limit:
-            oldest = next(iter(self._frames))
-            self._size -= len(self._frames.pop(oldest)) + 100
+        if self._size > self._limit:
+            # Half at once: a dict that loses its first entry again and again searches ever longer for it.
+            for oldest in list(islice(self._frames, (len(self._frames) + 1) // 2)):
+                self._size -= len(self._frames.pop(oldest)) + 100
 
     def drop(self, jids: JidSet) -> None:
         """Forgets jobs."""
@@ -133,7 +135,8 @@ class Session:
         """A status that will not change any more."""
         statuses = self.statuses
         if len(statuses) >= self.config.status_cache_size:
-            del statuses[next(iter(statuses))]
+            for oldest in list(islice(statuses, (len(statuses) + 1) // 2)):
+                del statuses[oldest]
         statuses[jid] = status
 
     def forget(self, jids: JidSet) -> None:
