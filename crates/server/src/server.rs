@@ -10,7 +10,7 @@ use crate::{
     metrics::Metrics,
     options::{Options, Tls},
     routes::router,
-    tls,
+    tls::{self, Certificate},
     waiters::Waiters,
 };
 use picloud_blob::{BlobError, Blobs, LocalBlobs};
@@ -129,13 +129,14 @@ struct Inner {
 impl Server {
     /// Starts a server on a bound listener, with everything below the data directory.
     pub async fn start(options: Options, listener: TcpListener) -> Result<Handle, StartError> {
+        let certificate = may_listen(&options, &listener)?;
         let opened = {
             let options = options.clone();
             // Opening may replay a log and check a large database.
             tokio::task::spawn_blocking(move || Parts::open(&options)).await
         };
         let parts = opened.map_err(io::Error::other)??;
-        Self::start_with(options, listener, parts).await
+        Self::start_or_close(options, listener, certificate, parts).await
     }
 
     /// The same, with the store and the blobs given.
@@ -144,11 +145,31 @@ impl Server {
         listener: TcpListener,
         parts: Parts,
     ) -> Result<Handle, StartError> {
-        let address = listener.local_addr()?;
-        if options.tls == Tls::None && !options.allow_insecure && !is_loopback(address.ip()) {
-            return Err(StartError::Insecure(address));
+        let certificate = may_listen(&options, &listener)?;
+        Self::start_or_close(options, listener, certificate, parts).await
+    }
+
+    async fn start_or_close(
+        options: Options,
+        listener: TcpListener,
+        certificate: Option<Certificate>,
+        parts: Parts,
+    ) -> Result<Handle, StartError> {
+        let store = Arc::clone(&parts.store);
+        let started = Self::start_on(options, listener, certificate, parts).await;
+        if started.is_err() {
+            store.close().await;
         }
-        let certificate = tls::prepare(&options.tls, &options.data_dir, address)?;
+        started
+    }
+
+    async fn start_on(
+        options: Options,
+        listener: TcpListener,
+        certificate: Option<Certificate>,
+        parts: Parts,
+    ) -> Result<Handle, StartError> {
+        let address = listener.local_addr()?;
         parts.blobs.clean().await?;
         let first_start = first_start(&*parts.store).await?;
         let secret = parts
@@ -210,6 +231,20 @@ impl Server {
             }),
         })
     }
+}
+
+/// Checks, before anything is opened, that connections from elsewhere would be encrypted; gets
+/// the certificate ready.
+fn may_listen(
+    options: &Options,
+    listener: &TcpListener,
+) -> Result<Option<Certificate>, StartError> {
+    let address = listener.local_addr()?;
+    if options.tls == Tls::None && !options.allow_insecure && !is_loopback(address.ip()) {
+        return Err(StartError::Insecure(address));
+    }
+    private_directory(&options.data_dir)?;
+    tls::prepare(&options.tls, &options.data_dir, address)
 }
 
 fn is_loopback(ip: IpAddr) -> bool {

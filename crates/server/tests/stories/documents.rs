@@ -1,0 +1,148 @@
+//! The OpenAPI document, the metrics, the page.
+
+use crate::world::{World, submit_one};
+use std::{collections::BTreeSet, env, fs, path::Path};
+
+#[test]
+fn the_committed_document_is_the_one_served() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/openapi.json");
+    let mut now = picloud_server::openapi().to_pretty_json().expect("JSON");
+    now.push('\n');
+    if env::var_os("PICLOUD_UPDATE").is_some() {
+        fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+        fs::write(&path, &now).expect("written");
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == now,
+        "docs/reference/openapi.json is not what the server serves; run the tests of picloud-server with PICLOUD_UPDATE=1 and commit it"
+    );
+}
+
+/// Paths that handlers are annotated with, read from the source.
+fn annotated() -> BTreeSet<String> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/routes");
+    let mut paths = BTreeSet::new();
+    for entry in fs::read_dir(directory).expect("sources") {
+        let text = fs::read_to_string(entry.expect("an entry").path()).expect("a source");
+        for (at, _) in text.match_indices("path = \"") {
+            let rest = &text[at + "path = \"".len()..];
+            paths.insert(rest[..rest.find('"').expect("the end of a text")].to_owned());
+        }
+    }
+    paths
+}
+
+#[tokio::test]
+async fn every_route_is_in_the_document_and_answers() {
+    let world = World::new().await;
+    let served = reqwest::get(world.url("/openapi.json"))
+        .await
+        .expect("an answer");
+    let served: serde_json::Value = served.json().await.expect("JSON");
+    let paths = served["paths"].as_object().expect("paths");
+    assert_eq!(paths.keys().cloned().collect::<BTreeSet<_>>(), annotated());
+    let http = reqwest::Client::new();
+    for (path, item) in paths {
+        let real = path
+            .replace("{jid}", "1")
+            .replace("{stream}", "stdout")
+            .replace(['{', '}'], "");
+        for (method, operation) in item.as_object().expect("operations") {
+            let method: reqwest::Method = method.to_uppercase().parse().expect("a method");
+            let answer = http
+                .request(method.clone(), world.url(&real))
+                .send()
+                .await
+                .expect("an answer");
+            let expected = if path.starts_with("/v1/") { 401 } else { 200 };
+            assert_eq!(
+                answer.status(),
+                expected,
+                "{method} {path} without credentials"
+            );
+            if expected == 401 {
+                assert!(
+                    operation["security"].is_array() && operation["responses"]["401"].is_object(),
+                    "{method} {path}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn metrics_count_jobs_workers_and_requests() {
+    let world = World::new().await;
+    let (client, worker) = (world.client(), world.worker("w").await);
+    submit_one(&client).await;
+    let job = worker.one().await;
+    worker.finish(&job, b"r").await;
+    submit_one(&client).await;
+    let text = reqwest::get(world.url("/metrics"))
+        .await
+        .expect("metrics")
+        .text()
+        .await
+        .expect("text");
+    for line in [
+        "picloud_jobs{state=\"done\"} 1",
+        "picloud_jobs{state=\"queued\"} 1",
+        "picloud_jobs_submitted_total 2",
+        "picloud_jobs_finished_total 1",
+        "picloud_workers 1",
+        "picloud_http_requests_total{method=\"POST\",route=\"/v1/jobs\",status=\"2xx\"} 2",
+        "picloud_http_request_seconds_count{method=\"POST\",route=\"/v1/jobs\"} 2",
+    ] {
+        assert!(
+            text.lines().any(|l| l == line),
+            "{line} is missing in\n{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_page_asks_for_a_key_and_runs_nothing_from_elsewhere() {
+    let world = World::new().await;
+    let http = reqwest::Client::new();
+    for path in ["/", "/jobs"] {
+        let answer = http.get(world.url(path)).send().await.expect("an answer");
+        assert_eq!(answer.status(), 401);
+        assert!(
+            answer.headers()["www-authenticate"]
+                .to_str()
+                .expect("text")
+                .starts_with("Basic")
+        );
+        let answer = http
+            .get(world.url(path))
+            .basic_auth(world.key.api_key, Some(&world.key.api_secretkey));
+        let answer = answer.send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        let policy = answer.headers()["content-security-policy"]
+            .to_str()
+            .expect("text")
+            .to_owned();
+        assert!(
+            policy.contains("default-src 'none'") && !policy.contains("unsafe"),
+            "{policy}"
+        );
+        let page = answer.text().await.expect("a page");
+        assert!(
+            page.contains("/page.js") && !page.contains("<style") && !page.contains("onclick"),
+            "nothing inline"
+        );
+    }
+    let script = http
+        .get(world.url("/page.js"))
+        .send()
+        .await
+        .expect("an answer")
+        .text()
+        .await
+        .expect("a script");
+    assert!(
+        !script.contains("innerHTML"),
+        "what jobs say goes in as text"
+    );
+}

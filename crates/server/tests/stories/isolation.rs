@@ -1,0 +1,179 @@
+//! Promise 10, the server's half: no account can see or touch another's things.
+
+use crate::world::{World, header, inline, only, refused, spec, status, submit_one};
+use bytes::Bytes;
+use picloud_types::{
+    ErrorKind, Hash, Payload,
+    api::jobs::{KillRequest, ListQuery},
+};
+use reqwest::Method;
+
+/// Every path of the document that names a thing of an account, with what makes the request.
+fn about(jid: i64, hash: Hash, key: i64) -> Vec<(Method, String, String)> {
+    let jids = format!(r#"{{"jids": "{jid}"}}"#);
+    let post = |path: &str, body: &str| (Method::POST, path.to_owned(), body.to_owned());
+    vec![
+        post("/v1/jobs/status", &jids),
+        post("/v1/jobs/wait", &jids),
+        post("/v1/jobs/results", &jids),
+        post("/v1/jobs/info", &jids),
+        post("/v1/jobs/kill", &jids),
+        post("/v1/jobs/delete", &jids),
+        (
+            Method::GET,
+            format!("/v1/jobs/{jid}/output/stdout"),
+            String::new(),
+        ),
+        (Method::GET, format!("/v1/blobs/{hash}"), String::new()),
+        post(&format!("/v1/keys/{key}/activate"), ""),
+        post(&format!("/v1/keys/{key}/deactivate"), ""),
+    ]
+}
+
+/// Paths that name nothing of anybody, or that only workers and administrators may use.
+const HARMLESS: [&str; 17] = [
+    "/healthz",
+    "/metrics",
+    "/openapi.json",
+    "/v1/service",
+    "/v1/packages",
+    "/v1/blobs",
+    "/v1/blobs/missing",
+    "/v1/jobs",
+    "/v1/keys",
+    "/v1/accounts",
+    "/v1/workers",
+    "/v1/workers/hello",
+    "/v1/workers/{worker}/pythons",
+    "/v1/workers/{worker}/pull",
+    "/v1/workers/{worker}/report",
+    "/v1/workers/{worker}/bye",
+    "/v1/workers/{worker}/accounts/{account}/blobs/{hash}",
+];
+
+#[tokio::test]
+async fn another_accounts_things_are_as_absent_as_those_that_never_were() {
+    let world = World::new().await;
+    let (client, worker) = (world.client(), world.worker("w").await);
+    let (jid, finished) = (submit_one(&client).await, submit_one(&client).await);
+    let pulled = worker.pull().await;
+    let done = pulled
+        .header
+        .jobs
+        .iter()
+        .find(|j| j.jid == finished)
+        .expect("handed out");
+    worker.finish(done, b"secret result").await;
+    let content = Bytes::from_static(b"secret blob");
+    client
+        .blobs_put(std::slice::from_ref(&content))
+        .await
+        .expect("stored");
+    let (_, other_key) = world.other().await;
+    let http = reqwest::Client::new();
+    let answer = async |(method, path, body): (Method, String, String)| {
+        let request = http.request(method, world.url(&path)).body(body);
+        let request = request.basic_auth(other_key.api_key, Some(&other_key.api_secretkey));
+        let answer = request.send().await.expect("an answer");
+        (answer.status(), answer.text().await.expect("a body"))
+    };
+    let (hash, absent) = (Hash::of(&content), Hash::of(b"never uploaded"));
+    for job in [jid.0, finished.0] {
+        let theirs = about(job, hash, world.key.api_key.0);
+        let nobodys = about(4711, absent, 4711);
+        for (asked, never) in theirs.into_iter().zip(nobodys) {
+            let path = asked.1.clone();
+            let (status, text) = answer(asked).await;
+            assert_eq!(status, 404, "{path}: {text}");
+            assert!(!text.contains("secret"), "{path}: {text}");
+            let (never_status, never_text) = answer(never).await;
+            let same = text
+                .replace(&hash.to_string(), "H")
+                .replace(&job.to_string(), "N");
+            let never = never_text
+                .replace(&absent.to_string(), "H")
+                .replace("4711", "N");
+            assert_eq!(
+                (status, same.replace(&world.key.api_key.to_string(), "N")),
+                (never_status, never),
+                "{path}"
+            );
+        }
+    }
+    assert_eq!(status(&client, jid).await, "queued");
+    assert_eq!(status(&client, finished).await, "done");
+    client.service().await.expect("the key is still active");
+}
+
+#[tokio::test]
+async fn lists_uploads_dependencies_and_kills_stay_within_the_account() {
+    let world = World::new().await;
+    let client = world.client();
+    let jid = submit_one(&client).await;
+    let content = Bytes::from_static(b"shared by chance");
+    let hash = Hash::of(&content);
+    client
+        .blobs_put(std::slice::from_ref(&content))
+        .await
+        .expect("stored");
+    let (other, _) = world.other().await;
+    assert_eq!(
+        other
+            .list(&ListQuery::default())
+            .await
+            .expect("a list")
+            .jobs,
+        []
+    );
+    assert_eq!(other.keys().await.expect("keys").len(), 1, "its own");
+    assert_eq!(
+        other.blobs_missing(vec![hash]).await.expect("asked"),
+        [hash],
+        "whether others have it is not told"
+    );
+    let theirs = Payload::Blob {
+        hash,
+        size: content.len() as u64,
+    };
+    refused(
+        other
+            .submit(&header(spec(), 1), &inline(b"f"), &[theirs])
+            .await,
+        ErrorKind::BlobMissing,
+    );
+    let mut dependent = header(spec(), 1);
+    dependent.depends_on = only(jid);
+    refused(
+        other
+            .submit(&dependent, &inline(b"f"), &[inline(b"a")])
+            .await,
+        ErrorKind::JobUnknown,
+    );
+    let all = KillRequest {
+        all: true,
+        ..Default::default()
+    };
+    assert_eq!(other.kill(&all).await.expect("nothing to kill"), 0);
+    assert_eq!(status(&client, jid).await, "queued");
+}
+
+#[test]
+fn no_path_was_forgotten() {
+    let document = picloud_server::openapi();
+    let hash = Hash::of(b"x");
+    let tried: Vec<_> = about(1, hash, 1)
+        .into_iter()
+        .map(|(_, path, _)| path)
+        .collect();
+    for path in document.paths.paths.keys() {
+        let named = path
+            .replace("{jid}", "1")
+            .replace("{key}", "1")
+            .replace("{stream}", "stdout")
+            .replace("{hash}", &hash.to_string());
+        assert!(
+            tried.contains(&named) || HARMLESS.contains(&path.as_str()),
+            "{path} is new: try it with another account's things"
+        );
+    }
+}
