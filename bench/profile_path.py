@@ -76,6 +76,16 @@ def timeline(start: float, end: float, hops: list[Hop]) -> list[tuple[str, float
     return [*parts, ("client: decode", end - at)]
 
 
+def folded(parts: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """The same with like parts added up, in the order of their first appearance."""
+    sums: dict[str, tuple[int, float]] = {}
+    for name, seconds in parts:
+        route = name.split(" ", 1)[1] if name[0].isdigit() else name.split(" between")[0]
+        count, total = sums.get(route, (0, 0.0))
+        sums[route] = (count + 1, total + seconds)
+    return [(f"{count} x {route}", total) for route, (count, total) in sums.items()]
+
+
 @dataclasses.dataclass
 class Cpu:
     """Processor time of one process so far, in microseconds."""
@@ -92,8 +102,9 @@ def cpu_of(pid: int) -> Cpu | None:
     except OSError:
         return None
     fields = stat.rsplit(")", 1)[1].split()
-    words = [os.path.basename(a.decode(errors="replace")) for a in argv[:4] if a and not a.startswith(b"-")]
-    return Cpu(" ".join(words[:3]), int(fields[11]) * TICK_US, int(fields[12]) * TICK_US)
+    # What follows `-c` is a program's text, not its name.
+    words = [os.path.basename(a.decode(errors="replace")) for a in argv[:4] if a and a[:1] not in b"-\n"]
+    return Cpu(" ".join(words[:2]), int(fields[11]) * TICK_US, int(fields[12]) * TICK_US)
 
 
 def cpu_now() -> dict[int, Cpu]:
@@ -165,7 +176,7 @@ def whole_map(peer: Any, trace: Trace, n: int, repeats: int) -> None:
         parts = timeline(*trace.of(lambda: peer.map(range(n))))
         total = sum(s for _, s in parts)
         print(f"\nmap of {n:,}: {n / total:,.0f} jobs/s, {total / n * 1e6:.0f} µs per job; ms")
-        for name, seconds in [*parts, ("all", total)]:
+        for name, seconds in [*folded(parts), ("all", total)]:
             print(f"  {name:<46}{seconds * 1e3:>10.1f}")
         measured.report(n)
 

@@ -215,23 +215,26 @@ def kill9(peer: Base, n: int) -> Figures:
             os.kill(pid, signal.SIGKILL)
     killed = time.monotonic()
     time.sleep(0.5)
-    restarted, done_at, limit = 0, None, float(os.environ.get("PEER_KILL_WAIT", 60))
+    done_at = settled_at = None
+    restarted, limit = 0, float(os.environ.get("PEER_KILL_WAIT", 60))
     while time.monotonic() - killed < limit:
         restarted += peer.box.revive()
         if done_at is None and len(set(ends())) >= n:
             done_at = time.monotonic() - t
-        if done_at and time.monotonic() - t > done_at + 3:  # 3 s more for late duplicates
+        if done_at is None and settled_at is None and peer.settled():
+            settled_at = time.monotonic() - t
+        over = done_at or settled_at
+        if over and time.monotonic() - t > over + 3:  # 3 s more for late duplicates
             break
         peer.tick()
         time.sleep(0.2)
     done = ends()
-    if done_at:
-        peer.audit(n)
+    peer.audit(n)
     return {
         "completed": len(set(done)),
         "lost": n - len(set(done)),
         "duplicated": len(done) - len(set(done)),
-        "seconds": done_at or limit,
+        "seconds": done_at or settled_at or limit,
         "restarted": restarted,
     }
 

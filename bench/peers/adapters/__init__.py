@@ -82,6 +82,10 @@ class Base:
     def tick(self) -> None:
         """Called every 0.2 s while kill9 waits, for what a peer's docs tell a user to run."""
 
+    def settled(self) -> bool:
+        """Whether every task of kill9 has its outcome, if a peer can tell: nothing more is to come then."""
+        return False
+
     def audit(self, n: int) -> None:
         """After kill9, where a peer keeps outcomes: fails unless each of the n has its own, once."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Sequence
@@ -37,6 +36,10 @@ class Peer(Base):
         "relaxed": "--durability relaxed: survives a killed process, not a loss of power",
         "default+agent": "kills the worker and all its Python processes; the server starts another",
         "default+tree": "kills server, worker and Python processes; the server is started again on its data",
+    }
+    caveats = {
+        "kill9": "lost under default: the job whose own process was killed, recorded as its error; "
+        "duplicated: run again, recorded once"
     }
     durability = {"*": "fsync", "relaxed": "process crash"}
     packages = ["cloudpickle"]
@@ -76,10 +79,21 @@ class Peer(Base):
     def naps(self, n: int) -> None:
         self.jids = self.cloud.map(work.nap, range(n), _os_env_vars=["PEER_LOG"])
 
+    def settled(self) -> bool:
+        try:
+            can_connect(self.box.port)
+        except OSError:
+            return False  # killed, and not yet back
+        return set(self.cloud.status(self.jids)) <= {"done", "error"}
+
     def audit(self, n: int) -> None:
-        wait_for(lambda: can_connect(self.box.port), what="picloud again")
-        got = self.cloud.result(self.jids, timeout=30)
-        assert got == list(range(n)), f"outcomes are not those of the jobs: {json.dumps(got)[:200]}"
+        """Each job has its own result; only the one whose very process was killed has that as its outcome."""
+        got = self.cloud.result(self.jids, timeout=30, ignore_errors=True)
+        wrong = [(i, value) for i, value in enumerate(got) if value != i]
+        allowed = 1 if self.mode == "default" else 0
+        assert len(got) == n, f"{len(got)} outcomes for {n} jobs"
+        assert len(wrong) <= allowed, f"not the outcomes of these jobs: {wrong[:5]}"
+        assert all(isinstance(value, Exception) for _, value in wrong), f"not a failure: {wrong}"
 
     def close(self) -> None:
         self.cloud.close()
