@@ -45,7 +45,7 @@ fn require_finished(
 ) -> Result<()> {
     let mut unfinished = w.db.prepare_cached(
         "SELECT jid FROM jobs INDEXED BY jobs_unfinished
-          WHERE account_id = ?1 AND jid BETWEEN ?2 AND ?3 AND state < 4 ORDER BY jid LIMIT 1",
+          WHERE account_id = ?1 AND jid BETWEEN ?2 AND ?3 AND finished_ms IS NULL ORDER BY jid LIMIT 1",
     )?;
     for range in ranges {
         let mut found = unfinished.query([account.0, *range.start(), *range.end()])?;

@@ -68,7 +68,7 @@ pub(super) fn weigh(
     let mut join = w.db.prepare_cached(
         "INSERT INTO gate_members (jid, gate_id)
          SELECT jid, ?4 FROM jobs INDEXED BY jobs_unfinished
-          WHERE account_id = ?1 AND jid BETWEEN ?2 AND ?3 AND state < 4",
+          WHERE account_id = ?1 AND jid BETWEEN ?2 AND ?3 AND finished_ms IS NULL",
     )?;
     let mut open = 0;
     for range in &ranges {

@@ -83,7 +83,7 @@ impl Chosen {
     ) -> Result<Option<i64>> {
         let mut statement = w.db.prepare_cached(
             "SELECT jid, state, gate_id, attempt, worker_id FROM jobs INDEXED BY jobs_unfinished
-              WHERE account_id = ?1 AND jid BETWEEN ?2 AND ?3 AND state < 4 ORDER BY jid DESC LIMIT ?4",
+              WHERE account_id = ?1 AND jid BETWEEN ?2 AND ?3 AND finished_ms IS NULL ORDER BY jid DESC LIMIT ?4",
         )?;
         let mut found = statement.query((
             account.0,

@@ -109,7 +109,7 @@ fn query(filter: &JobFilter, walk: Walk) -> String {
         Walk::Parent => ("jobs_by_parent", " AND j.parent_jid = :parent"),
         Walk::Spec => ("jobs_by_spec", ""),
         Walk::Failed => ("jobs_failed", " AND j.state > 4"),
-        Walk::Unfinished => ("jobs_unfinished", " AND j.state < 4"),
+        Walk::Unfinished => ("jobs_unfinished", " AND j.finished_ms IS NULL"),
     };
     let of_spec = if filter.label.is_some() || filter.function.is_some() {
         format!(" AND j.spec_id IN (SELECT id FROM ({}))", specs(filter))

@@ -68,7 +68,7 @@ pub(super) fn progress(db: &Connection, account: AccountId, jids: &JidSet) -> Re
     rows::require_all(db, account, jids)?;
     let mut unfinished = db.prepare_cached(
         "SELECT count(*), count(*) FILTER (WHERE state IN (1, 2)) FROM jobs INDEXED BY jobs_unfinished
-          WHERE account_id = ?1 AND jid BETWEEN ?2 AND ?3 AND state < 4",
+          WHERE account_id = ?1 AND jid BETWEEN ?2 AND ?3 AND finished_ms IS NULL",
     )?;
     let mut failed = db.prepare_cached(
         "SELECT jid FROM jobs INDEXED BY jobs_failed

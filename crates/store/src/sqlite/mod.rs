@@ -40,6 +40,8 @@ mod rows;
 mod specs;
 mod submit;
 mod sync;
+#[cfg(test)]
+mod trouble;
 mod verbs;
 mod workers;
 mod writer;
@@ -279,6 +281,8 @@ fn open_writing(path: &Path, cache_kib: u32) -> Result<Connection> {
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.pragma_update(None, "wal_autocheckpoint", 0)?;
+    // Deleted is gone: without it the words of a deleted job stay in the pages it used.
+    db.pragma_update(None, "secure_delete", true)?;
     configure(&db, cache_kib)?;
     Ok(db)
 }

@@ -79,7 +79,7 @@ impl Progress {
         self.broken.load(Ordering::SeqCst)
     }
 
-    fn set_broken(&self) {
+    pub(super) fn set_broken(&self) {
         self.broken.store(true, Ordering::SeqCst);
     }
 }

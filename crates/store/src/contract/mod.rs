@@ -1,0 +1,203 @@
+//! One suite that every store must pass: each sentence of `Store`'s documentation as a case of
+//! its own. Cases use the trait alone. A backend runs all of them with one line,
+//! `picloud_store::store_contract!(crate::open)`, where `open` makes a fresh, empty store:
+//! something with `store()`, which lends it, and `finish()`, which closes it and looks for damage.
+
+pub mod accounts;
+pub mod blobs;
+pub mod claim;
+pub mod delete;
+mod fixture;
+pub mod gates;
+pub mod isolation;
+pub mod kill;
+pub mod list;
+pub mod look;
+pub mod maps;
+pub mod output;
+pub mod report;
+pub mod submit;
+pub mod upkeep;
+pub mod workers;
+
+pub use fixture::{NOW, World};
+
+/// Makes a test of each case.
+#[macro_export]
+macro_rules! store_contract {
+    ($open:path) => {
+        $crate::store_contract! { @cases $open;
+            accounts: [
+                a_setting_is_made_once_and_kept,
+                accounts_are_found_and_listed,
+                a_name_in_use_is_refused,
+                keys_are_found_listed_and_switched,
+            ],
+            blobs: [
+                missing_blobs_are_named_until_they_are_added,
+                a_blob_in_use_is_not_swept,
+                a_blob_asked_for_is_kept_longer,
+                a_sweep_takes_no_more_than_its_limit,
+            ],
+            claim: [
+                the_backlog_lists_groups_with_counts_up_to_the_cap,
+                the_backlog_says_what_an_account_runs,
+                the_oldest_are_taken_first_with_arguments_and_specs,
+                a_pick_takes_its_own_group_only,
+                of_racing_claims_each_job_goes_to_one,
+                a_dead_worker_gets_nothing,
+            ],
+            delete: [
+                a_deleted_job_is_unknown_to_every_verb,
+                an_unfinished_or_unknown_job_stops_the_whole_deletion,
+                references_to_blobs_go_with_the_last_job,
+                a_shared_spec_stays_until_its_last_job_goes,
+                more_than_ten_thousand_are_refused,
+                ids_given_twice_are_deleted_once,
+                ids_are_not_used_again,
+            ],
+            gates: [
+                jobs_wait_until_all_dependencies_are_done,
+                finished_dependencies_are_weighed_at_once,
+                a_failed_dependency_stalls,
+                a_failure_that_is_ignored_counts_as_an_end,
+                stalls_run_through_long_chains,
+                a_diamond_waits_for_both_sides,
+                a_map_waits_for_a_map,
+                a_dependency_named_twice_counts_once,
+                an_unknown_dependency_is_refused_and_nothing_is_made,
+                a_retry_of_a_dependency_does_not_open_the_gate,
+            ],
+            isolation: [
+                another_accounts_jobs_are_unknown_to_every_verb,
+                another_accounts_jobs_cannot_be_depended_on,
+                equal_keys_and_specs_of_two_accounts_do_not_meet,
+                a_kill_of_everything_ends_at_the_account,
+                another_accounts_map_and_keys_are_out_of_reach,
+                blobs_of_accounts_are_apart,
+            ],
+            kill: [
+                a_queued_job_is_killed_at_once,
+                a_waiting_job_is_killed_and_its_gate_goes,
+                a_claimed_or_processing_job_gets_a_request,
+                a_finished_job_stays_as_it_is,
+                a_kill_acknowledged_is_listed_no_more,
+                a_killed_job_is_never_queued_again,
+                dependents_of_killed_jobs_stall_or_go_on,
+                killing_a_chain_kills_every_part,
+                unknown_ids_stop_the_whole_kill,
+                without_ids_everything_is_killed,
+                more_jobs_than_one_transaction_takes_are_killed,
+            ],
+            list: [
+                pages_go_from_new_to_old,
+                states_labels_functions_and_parents_filter,
+                filters_combine,
+            ],
+            look: [
+                statuses_come_in_the_order_asked,
+                progress_counts_what_is_open_queued_and_failed,
+                finished_ones_come_in_the_order_asked,
+                results_end_before_the_first_unfinished_job,
+                results_respect_both_bounds,
+                unknown_ids_are_named,
+                a_detail_tells_the_whole_life,
+                a_waiting_job_names_ten_it_waits_for,
+                pickles_are_given_back_as_they_came,
+                an_endless_range_is_answered_at_once,
+                jobs_are_counted_by_state,
+                specs_are_found_by_id,
+            ],
+            maps: [
+                a_map_reserves_its_ids_before_its_jobs_exist,
+                parts_come_in_any_order,
+                a_repeated_part_changes_nothing,
+                overlapping_parts_make_each_job_once,
+                parts_outside_a_reservation_are_refused,
+            ],
+            output: [
+                a_stream_is_read_from_any_position,
+                repeated_bytes_are_stored_once,
+                a_new_attempt_writes_behind_the_old_one,
+                the_middle_of_a_long_stream_is_dropped,
+                tails_are_the_ends_of_all_streams,
+                output_of_a_lost_attempt_is_refused,
+                a_reader_learns_that_no_more_will_come,
+            ],
+            report: [
+                a_job_goes_from_claimed_to_processing_to_done,
+                failures_keep_their_verdict_and_exception,
+                a_short_job_may_start_and_end_in_one_report,
+                reports_of_other_attempts_and_workers_are_refused,
+                an_outcome_is_recorded_once,
+                a_returned_job_is_queued_again_and_its_next_attempt_has_a_new_number,
+                a_job_that_began_cannot_be_returned,
+                a_result_in_a_blob_nobody_uploaded_is_refused_whole,
+                a_worker_whose_life_ended_is_not_listened_to,
+                a_success_cannot_be_called_a_failure,
+                a_token_is_good_while_the_attempt_lives,
+            ],
+            submit: [
+                ids_follow_one_another,
+                a_repeated_key_gets_the_first_answer,
+                a_key_with_another_number_of_jobs_is_refused,
+                equal_specs_share_a_row,
+                a_missing_blob_is_named_and_nothing_is_made,
+                an_empty_submission_is_refused,
+            ],
+            upkeep: [
+                old_submission_keys_are_forgotten,
+                ended_workers_are_forgotten,
+                a_closed_store_says_so,
+                a_ping_goes_through,
+            ],
+            workers: [
+                lives_are_listed_with_what_they_run,
+                a_new_life_ends_the_old_one_of_its_name,
+                leases_are_extended_and_the_gone_are_named,
+                a_lease_that_ran_out_gives_the_jobs_back,
+                a_lost_worker_ends_what_may_not_start_twice,
+                a_lost_worker_ends_what_was_to_be_killed,
+                ending_a_life_twice_does_nothing,
+                what_a_lost_worker_ends_reaches_dependents,
+            ],
+        }
+    };
+    (@cases $open:path; $($subject:ident: [$($case:ident),* $(,)?],)*) => {
+        $(mod $subject {
+            $(#[tokio::test]
+            async fn $case() {
+                let opened = $open().await;
+                $crate::contract::$subject::$case(opened.store()).await;
+                opened.finish().await;
+            })*
+        })*
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_case_is_left_out_of_the_list() {
+        let listed = include_str!("mod.rs");
+        let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/contract");
+        let mut cases = 0;
+        for entry in std::fs::read_dir(directory).expect("the suite's directory") {
+            let path = entry.expect("an entry").path();
+            let text = std::fs::read_to_string(&path).expect("source is text");
+            for case in text
+                .lines()
+                .filter_map(|line| line.strip_prefix("pub async fn "))
+            {
+                let name = case.split('(').next().expect("a name");
+                assert!(
+                    listed.contains(&format!("{name},")),
+                    "{name} of {} is not listed",
+                    path.display()
+                );
+                cases += 1;
+            }
+        }
+        assert!(cases > 90, "only {cases} cases were seen");
+    }
+}

@@ -1,0 +1,135 @@
+//! Files: who may open one, and what older and newer ones do.
+
+use crate::audit::audit;
+use picloud_store::{
+    JobFilter, Store, StoreError,
+    contract::World,
+    sqlite::{Durability, Options, SqliteStore},
+};
+use picloud_types::{AccountId, Jid, JidSet, JobState, Payload};
+use rusqlite::Connection;
+
+#[tokio::test]
+async fn a_second_opener_is_told_who_holds_the_file() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let options = Options::new(directory.path().join("picloud.db"));
+    let first = SqliteStore::open(&options).expect("a store");
+    let refused = SqliteStore::open(&options).expect_err("it is in use");
+    assert!(
+        refused.to_string().contains("in use by another server"),
+        "{refused}"
+    );
+    first.ping().await.expect("the first one is unharmed");
+    first.close().await;
+    SqliteStore::open(&options)
+        .expect("closed means free")
+        .close()
+        .await;
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_picloud_is_refused_and_left_alone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("picloud.db");
+    SqliteStore::open(&Options::new(&path))
+        .expect("a store")
+        .close()
+        .await;
+    let db = Connection::open(&path).expect("the file");
+    db.pragma_update(None, "user_version", 77).expect("written");
+    drop(db);
+    let refused = SqliteStore::open(&Options::new(&path)).expect_err("too new");
+    assert!(
+        matches!(
+            refused,
+            StoreError::TooNew {
+                found: 77,
+                known: 1
+            }
+        ),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_relaxed_store_keeps_what_it_was_given() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("picloud.db");
+    let options = Options {
+        durability: Durability::Relaxed,
+        ..Options::new(&path)
+    };
+    let store = SqliteStore::open(&options).expect("a store");
+    let world = World::new(&store).await;
+    let made = world.submit(world.jobs(100)).await;
+    let account = world.account;
+    store.close().await;
+    let store = SqliteStore::open(&options).expect("a store");
+    let progress = store
+        .job_progress(account, JidSet::range(made.first_jid, 100))
+        .await
+        .expect("all there");
+    assert_eq!((progress.unfinished, progress.queued), (100, 100));
+    store.close().await;
+    audit(&path);
+}
+
+/// The sample is the schema as format 1 made it, with one or more rows in every table.
+#[tokio::test]
+async fn a_file_of_format_1_opens_with_everything_in_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("picloud.db");
+    let db = Connection::open(&path).expect("a file");
+    db.execute_batch(include_str!("../samples/0001.sql"))
+        .expect("the sample is SQL");
+    drop(db);
+    let store = SqliteStore::open(&Options::new(&path)).expect("an old file opens");
+    let account = AccountId(1);
+    let page = store
+        .job_list(account, JobFilter::default(), 100)
+        .await
+        .expect("a page");
+    let seen: Vec<_> = page.iter().map(|job| (job.jid.0, job.state)).collect();
+    let expected = [
+        (6, JobState::Waiting),
+        (5, JobState::Stalled),
+        (4, JobState::Queued),
+        (3, JobState::Processing),
+        (2, JobState::Error),
+        (1, JobState::Done),
+    ];
+    assert_eq!(seen, expected);
+    assert_eq!(
+        (page[0].waits_for.clone(), page[3].worker_name.as_deref()),
+        (vec![Jid(3), Jid(4)], Some("first"))
+    );
+    let results = store
+        .job_results(account, "1-2".parse().expect("ids"), 10, 1000)
+        .await
+        .expect("ended");
+    assert_eq!(results[0].payload, Payload::Inline("result of 1".into()));
+    assert_eq!(
+        results[1]
+            .failure
+            .clone()
+            .expect("a failure")
+            .exception_type
+            .as_deref(),
+        Some("builtins.ValueError")
+    );
+    let tails = store
+        .output_tails(account, Jid(1), 100)
+        .await
+        .expect("known");
+    assert_eq!(tails, [(picloud_types::Stream::Stdout, b"hello".to_vec())]);
+    assert_eq!(store.key_list(account).await.expect("a read").len(), 1);
+    assert_eq!(
+        store
+            .setting_get_or_insert("secret", "new")
+            .await
+            .expect("a setting"),
+        "old"
+    );
+    store.close().await;
+    audit(&path);
+}
