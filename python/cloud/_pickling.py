@@ -178,29 +178,35 @@ class _Rich(cloudpickle.Pickler):  # type: ignore[misc]
     def __init__(self, file: _Sink, references: References) -> None:
         super().__init__(file, protocol=PROTOCOL)
         self._references = references
+        self._instances: set[type] = set()
 
     def reducer_override(self, obj: Any) -> Any:
         kind = type(obj)
         references = self._references
+        if kind in self._instances:
+            # Most objects are instances of few classes; cloudpickle has no say in these.
+            module = getattr(obj, "__module__", None)
+            if module.__class__ is str and module not in references.modules:
+                references.module(module, f"{kind.__name__} {getattr(obj, '__name__', '')}".strip())
+            return NotImplemented
         if kind is FunctionType:
             if _by_reference(obj):
                 references.module(obj.__module__, f"function {obj.__qualname__}")
             else:
                 package = obj.__globals__.get("__package__") or ""
                 references.codes.append((obj.__code__, package, obj.__qualname__))
-        elif kind is ModuleType or issubclass(kind, ModuleType):
+        elif issubclass(kind, ModuleType):
             references.module(obj.__name__, f"module {obj.__name__}")
         elif issubclass(kind, type):
             if _by_reference(obj):
                 references.module(obj.__module__, f"class {obj.__qualname__}")
-        elif kind is BuiltinFunctionType or kind.__module__ != "builtins":
-            module = getattr(obj, "__module__", None)
-            if isinstance(module, str):
-                references.module(module, f"{kind.__name__} {getattr(obj, '__name__', '')}".strip())
-            if isinstance(obj, io.IOBase):
-                reduced = _file_reduce(obj)
-                if reduced is not None:
-                    return reduced
+        elif issubclass(kind, io.IOBase):
+            reduced = _file_reduce(obj)
+            if reduced is not None:
+                return reduced
+        else:
+            self._instances.add(kind)
+            return self.reducer_override(obj)
         return super().reducer_override(obj)
 
 
@@ -251,6 +257,8 @@ class Pickler:
         self.references = References()
         self._limit = limit
         self._fast = fast
+        self._sink = _Sink(limit)
+        self._rich_pickler = _Rich(self._sink, self.references)
 
     def function(self, func: Any) -> Pickled:
         """A function, always with cloudpickle."""
@@ -296,9 +304,12 @@ class Pickler:
             raise self._explained(error, name, value) from None
 
     def _dump(self, value: Any, what: str) -> Pickled:
-        sink = _Sink(self._limit)
+        sink, rich = self._sink, self._rich_pickler
+        sink.target = Pickled()
+        # One pickler for all elements of a map: making one takes longer than a small value does.
+        rich.clear_memo()
         try:
-            _Rich(sink, self.references).dump(value)
+            rich.dump(value)
         except ExcessiveData as error:
             sink.target.close()
             raise ExcessiveData(error.size, error.limit, what) from None

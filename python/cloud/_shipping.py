@@ -63,7 +63,7 @@ class Shipper:
 
     def _add_settings(self, references: References) -> None:
         settings = os.environ.get("DJANGO_SETTINGS_MODULE")
-        if settings and "django" in {name.partition(".")[0] for name in references.modules}:
+        if settings and "django" in sys.modules:
             references.module(settings, "DJANGO_SETTINGS_MODULE")
 
     def _warn(self, plan: Plan) -> None:

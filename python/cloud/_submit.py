@@ -6,6 +6,7 @@ import os
 import pickle
 import socket
 import struct
+import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sized
@@ -105,7 +106,7 @@ def _spec(session: Session, func: Any, options: Options, pickler: Pickler) -> di
     if code_version is not None:
         spec["code_version"] = code_version
     settings = os.environ.get("DJANGO_SETTINGS_MODULE")
-    if settings and "django" in pickler.references.modules:
+    if settings and "django" in sys.modules:
         spec["os_env_vars"] = {"DJANGO_SETTINGS_MODULE": settings, **spec.get("os_env_vars", {})}
     return spec
 
