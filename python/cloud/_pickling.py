@@ -9,7 +9,7 @@ import hashlib
 import io
 import pickle
 import sys
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import IO, Any, NoReturn
 
 import cloudpickle
