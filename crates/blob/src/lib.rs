@@ -52,12 +52,12 @@ pub trait Blobs: Send + Sync + std::fmt::Debug + 'static {
         content: ByteStream,
         limit: u64,
     ) -> Result<u64, BlobError>;
-    /// Stores many small contents with as few syncs as possible.
+    /// Stores many small contents with as few syncs as possible; returns their hashes, in order.
     async fn put_many(
         &self,
         account: AccountId,
-        contents: Vec<(Hash, Bytes)>,
-    ) -> Result<(), BlobError>;
+        contents: Vec<Bytes>,
+    ) -> Result<Vec<Hash>, BlobError>;
     /// Size of a content, if it is there.
     async fn size(&self, account: AccountId, hash: Hash) -> Result<Option<u64>, BlobError>;
     /// Size of the whole content, and its bytes from `offset` on.

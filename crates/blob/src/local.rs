@@ -99,17 +99,11 @@ impl LocalBlobs {
         Ok(directory)
     }
 
-    fn put_all(&self, account: AccountId, contents: &[(Hash, Bytes)]) -> Result<(), BlobError> {
+    fn put_all(&self, account: AccountId, contents: &[Bytes]) -> Result<Vec<Hash>, BlobError> {
         let mut directories = BTreeSet::new();
         let mut uploads = Vec::new();
-        for (hash, content) in contents {
-            let found = Hash::of(content);
-            if found != *hash {
-                return Err(BlobError::HashMismatch {
-                    announced: *hash,
-                    found,
-                });
-            }
+        let hashes: Vec<Hash> = contents.iter().map(|content| Hash::of(content)).collect();
+        for (hash, content) in hashes.iter().zip(contents) {
             if self.path(account, *hash).is_file() {
                 // Another upload may have named it and not yet synced the name.
                 directories.insert(self.directory(account, *hash));
@@ -126,7 +120,7 @@ impl LocalBlobs {
         for directory in directories {
             self.sync_directory(&directory)?;
         }
-        Ok(())
+        Ok(hashes)
     }
 }
 
@@ -246,8 +240,8 @@ impl Blobs for LocalBlobs {
     async fn put_many(
         &self,
         account: AccountId,
-        contents: Vec<(Hash, Bytes)>,
-    ) -> Result<(), BlobError> {
+        contents: Vec<Bytes>,
+    ) -> Result<Vec<Hash>, BlobError> {
         let blobs = self.clone();
         on_disk(move || blobs.put_all(account, &contents)).await
     }

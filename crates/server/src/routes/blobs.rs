@@ -64,23 +64,22 @@ pub(super) async fn put_many(
     if header.count > MANY_MAX {
         return Err(too_many());
     }
-    let mut contents: Vec<(Hash, Bytes)> = Vec::with_capacity(header.count);
+    let mut contents: Vec<Bytes> = Vec::with_capacity(header.count);
     for _ in 0..header.count {
-        let content = frames.expect_frame()?;
-        contents.push((Hash::of(&content), content));
+        contents.push(frames.expect_frame()?);
     }
     if frames.next_frame()?.is_some() {
         return Err(Refusal::bad_request(
             "the body has more frames than its header says",
         ));
     }
-    let stored: Vec<_> = contents.iter().map(|(hash, _)| *hash).collect();
-    let sizes = contents
+    let sizes: Vec<_> = contents
         .iter()
-        .map(|(hash, content)| (*hash, content.len() as u64))
+        .map(|content| content.len() as u64)
         .collect();
-    app.blobs.put_many(caller.account, contents).await?;
-    record(&app, caller.account, sizes).await?;
+    let stored = app.blobs.put_many(caller.account, contents).await?;
+    let sized = stored.iter().copied().zip(sizes).collect();
+    record(&app, caller.account, sized).await?;
     json(BlobsStored { stored })
 }
 

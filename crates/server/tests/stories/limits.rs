@@ -131,7 +131,7 @@ impl Blobs for FullDisk {
     async fn put(&self, _: AccountId, _: Hash, _: ByteStream, _: u64) -> Result<u64, BlobError> {
         Err(std::io::Error::from_raw_os_error(28).into())
     }
-    async fn put_many(&self, _: AccountId, _: Vec<(Hash, Bytes)>) -> Result<(), BlobError> {
+    async fn put_many(&self, _: AccountId, _: Vec<Bytes>) -> Result<Vec<Hash>, BlobError> {
         Err(std::io::Error::from_raw_os_error(28).into())
     }
     async fn size(&self, _: AccountId, _: Hash) -> Result<Option<u64>, BlobError> {
