@@ -42,8 +42,12 @@ pub(crate) struct App {
     pub(crate) outputs: Waiters<()>,
     /// Something is queued, or somebody has room.
     pub(crate) dispatch: Arc<Notify>,
+    /// Held while jobs are handed out: whoever holds it knows that none are on their way.
+    pub(crate) handing_out: tokio::sync::Mutex<()>,
     /// A worker acknowledged a kill, or an attempt ended.
     pub(crate) kills: Notify,
+    /// A worker said what its interpreters have installed.
+    pub(crate) packages: Notify,
     /// Blobs nobody needs may be there.
     pub(crate) sweep: Notify,
     pub(crate) keys: KeyCache,

@@ -29,7 +29,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{Notify, RwLock, Semaphore},
+    sync::{Mutex, Notify, RwLock, Semaphore},
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
@@ -189,7 +189,9 @@ impl Server {
             ends: Waiters::new(),
             outputs: Waiters::new(),
             dispatch: parts.queued,
+            handing_out: Mutex::new(()),
             kills: Notify::new(),
+            packages: Notify::new(),
             sweep: Notify::new(),
             keys: KeyCache::default(),
             job_tokens: JobTokens::new(&secret),

@@ -6,11 +6,11 @@ use crate::{
     support,
     zygote::{Zygote, ZygoteError},
 };
-use picloud_types::api::workers::WorkerPython;
+use picloud_types::api::{service::Package, workers::WorkerPython};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::sync::Mutex as AsyncMutex;
@@ -23,7 +23,9 @@ const STEADY: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 struct Interpreter {
     plan: ZygotePlan,
+    /// `packages` is empty where they are listed later.
     about: WorkerPython,
+    listed: OnceLock<Vec<Package>>,
     zygote: AsyncMutex<Keeper>,
 }
 
@@ -74,7 +76,32 @@ impl Pythons {
 
     /// What the server is told.
     pub(crate) fn list(&self) -> Vec<WorkerPython> {
-        self.known().values().map(|i| i.about.clone()).collect()
+        let known = self.known();
+        let about = known.values().map(|interpreter| {
+            let mut about = interpreter.about.clone();
+            if let Some(listed) = interpreter.listed.get() {
+                about.packages.clone_from(listed);
+            }
+            about
+        });
+        about.collect()
+    }
+
+    /// Asks the default interpreter what it has installed.
+    pub(crate) async fn list_packages(&self) -> Result<(), ZygoteError> {
+        let unlisted: Vec<_> = self
+            .known()
+            .values()
+            .filter(|i| i.about.packages.is_empty() && i.listed.get().is_none())
+            .cloned()
+            .collect();
+        for interpreter in unlisted {
+            let Ok(zygote) = self.zygote(&interpreter.about.version).await else {
+                continue;
+            };
+            let _ = interpreter.listed.set(zygote.packages().await?);
+        }
+        Ok(())
     }
 
     fn plan(&self, executable: &Path, runner: Option<PathBuf>, background: bool) -> ZygotePlan {
@@ -100,7 +127,11 @@ impl Pythons {
             Some(zygote) => zygote,
             None => Zygote::start(&*self.launcher, &plan).await?,
         };
-        let packages = zygote.packages().await?;
+        // Of the default interpreter they are listed later: listing takes longer than starting it.
+        let packages = match plan.background {
+            true => zygote.packages().await?,
+            false => Vec::new(),
+        };
         let about = WorkerPython {
             version: zygote.about.version.clone(),
             full_version: zygote.about.full_version.clone(),
@@ -126,6 +157,7 @@ impl Pythons {
             },
             zygote: AsyncMutex::new(keeper),
             about,
+            listed: OnceLock::new(),
         };
         let version = interpreter.about.version.clone();
         self.known()

@@ -200,8 +200,8 @@ async fn work(options: &Options, stop: &CancellationToken) -> Result<(), WorkerE
             grace: options.kill_grace,
         };
         let agent = Agent::new(Arc::clone(&line), equipment).map_err(fault)?;
-        if options.discover && discovery.is_none() {
-            let found = discover(Arc::clone(&pythons), Arc::clone(&line));
+        if discovery.is_none() {
+            let found = discover(Arc::clone(&pythons), Arc::clone(&line), options.discover);
             discovery = Some(tokio::spawn(found));
         }
         match session::run(line, agent, stop.clone(), options.stop_grace).await {
@@ -267,16 +267,28 @@ async fn hello(
     }
 }
 
-/// Finds the other interpreters and tells the server. A later session lists them in its hello.
-async fn discover(pythons: Arc<Pythons>, line: Arc<Line>) {
-    let before = pythons.list().len();
-    pythons.discover().await;
+/// Finds out what is installed, then, if `others`, which interpreters there are besides, and tells
+/// the server. A later session says all of it in its hello.
+async fn discover(pythons: Arc<Pythons>, line: Arc<Line>, others: bool) {
+    if let Err(error) = pythons.list_packages().await {
+        warn!(%error, "what the default Python has installed is not known");
+    }
+    announce(&pythons, &line).await;
+    if others {
+        let before = pythons.list().len();
+        pythons.discover().await;
+        if pythons.list().len() > before {
+            announce(&pythons, &line).await;
+        }
+    }
+}
+
+async fn announce(pythons: &Pythons, line: &Line) {
     let pythons = pythons.list();
-    if pythons.len() > before
-        && let Err(error) = line
-            .client
-            .pythons(line.worker, &PythonsUpdate { pythons })
-            .await
+    if let Err(error) = line
+        .client
+        .pythons(line.worker, &PythonsUpdate { pythons })
+        .await
     {
         warn!(%error, "the server does not know of all interpreters");
     }

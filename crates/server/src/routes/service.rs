@@ -14,6 +14,8 @@ use picloud_types::{
     payload::INLINE_MAX_BYTES,
 };
 use serde::Deserialize;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 use utoipa::IntoParams;
 
 /// Who asks, and what there is
@@ -40,6 +42,9 @@ pub(super) struct PackagesQuery {
     python: String,
 }
 
+/// A worker lists what is installed only after it has joined; this long is waited for that.
+const PACKAGES_PATIENCE: Duration = Duration::from_secs(10);
+
 /// What jobs of a Python version find installed
 #[utoipa::path(get, path = "/v1/packages", tag = "service", params(PackagesQuery), responses((status = 200, description = "Installed distributions", body = Packages)))]
 pub(super) async fn packages(
@@ -47,13 +52,21 @@ pub(super) async fn packages(
     _caller: Caller,
     InQuery(query): InQuery<PackagesQuery>,
 ) -> Answer<Json<Packages>> {
-    let Some(python) = app.fleet.python(&query.python) else {
-        return Err(python_missing(&app, &query.python));
-    };
-    Ok(Json(Packages {
-        python: query.python,
-        packages: python.packages,
-    }))
+    let deadline = Instant::now() + PACKAGES_PATIENCE;
+    loop {
+        // Armed before looking, so that no word is missed in between.
+        let told = app.packages.notified();
+        let Some(python) = app.fleet.python(&query.python) else {
+            return Err(python_missing(&app, &query.python));
+        };
+        let known = !python.packages.is_empty();
+        if known || app.stopping.is_cancelled() || timeout_at(deadline, told).await.is_err() {
+            return Ok(Json(Packages {
+                python: query.python,
+                packages: python.packages,
+            }));
+        }
+    }
 }
 
 /// The refusal of work that nobody could do.

@@ -6,13 +6,16 @@ use crate::{
     auth::{Admin, Agent},
     body::{InPath, JsonBody},
     duties::ended,
+    fleet::Reply,
     refusal::{Answer, Refusal},
 };
 use axum::{Json, extract::State, http::StatusCode};
 use picloud_store::{StoreError, WorkerNew};
 use picloud_types::{
     Timestamp, WorkerId,
-    api::workers::{Hello, PythonsUpdate, Welcome, WorkerPython, WorkerRow, Workers},
+    api::workers::{
+        AttemptRef, Held, Hello, PythonsUpdate, Welcome, WorkerPython, WorkerRow, Workers,
+    },
 };
 use std::time::Duration;
 use tracing::info;
@@ -108,8 +111,33 @@ pub(super) async fn pythons(
 ) -> Answer<StatusCode> {
     contact(&app, worker).await?;
     app.fleet.set_pythons(worker, request.pythons);
+    app.packages.notify_waiters();
     app.dispatch.notify_one();
     Ok(DONE)
+}
+
+/// What the server thinks a worker holds
+#[utoipa::path(get, path = "/v1/workers/{worker}/jobs", tag = "workers", params(("worker" = i64, Path)), responses((status = 200, description = "Its attempts", body = Held)))]
+pub(super) async fn held(
+    State(app): State<Shared>,
+    _agent: Agent,
+    InPath(worker): InPath<WorkerId>,
+) -> Answer<Json<Held>> {
+    contact(&app, worker).await?;
+    // A pull whose client is gone may not have been noticed yet; nothing may be claimed for it
+    // once the list is read.
+    if let Some(taken) = app.fleet.take(worker) {
+        taken.answer(Reply::Look);
+    }
+    let _none_on_its_way = app.handing_out.lock().await;
+    let found = app.store.worker_holds(worker).await?;
+    let attempts = found.into_iter().map(|a| AttemptRef {
+        jid: a.jid,
+        attempt: a.attempt,
+    });
+    json(Held {
+        attempts: attempts.collect(),
+    })
 }
 
 /// End a worker's life: what it holds goes to others

@@ -36,6 +36,7 @@ pub struct WorkerPython {
     /// Full version, `3.11.7`.
     pub full_version: String,
     pub executable: String,
+    /// Empty while they are not known yet; every interpreter that runs jobs has some.
     #[serde(default)]
     pub packages: Vec<Package>,
 }
@@ -174,6 +175,14 @@ pub struct OutputReport {
 pub struct ReportReply {
     /// Attempts whose lease is over: what they say is no longer wanted. End them.
     pub refused: Vec<AttemptRef>,
+}
+
+/// `GET /v1/workers/{id}/jobs`: what the server thinks the worker holds. A worker asks after a
+/// pull of which it does not know how it ended, with none under way: attempts it never heard of
+/// were lost with the answer, and it returns them with its next report.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct Held {
+    pub attempts: Vec<AttemptRef>,
 }
 
 /// `GET /v1/workers` (administrators).
