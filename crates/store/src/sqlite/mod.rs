@@ -49,7 +49,7 @@ mod writer;
 use crate::{OnCommit, Result, StoreError};
 use checkpoint::Checkpointer;
 use readers::{Reader, Readers, Size};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use std::{
     fs::{File, OpenOptions, TryLockError},
     path::{Path, PathBuf},
@@ -300,6 +300,9 @@ fn configure(db: &Connection, cache_kib: u32) -> Result<()> {
     db.pragma_update(None, "temp_store", "MEMORY")?;
     db.pragma_update(None, "mmap_size", 0)?;
     db.pragma_update(None, "foreign_keys", false)?;
+    // Without it SQLite prepares a statement anew when a bound value might change its plan, which
+    // for our plans it never does: a tenth of the processor time of a round trip.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // More than there are statements in this crate, so that each is prepared once.
     db.set_prepared_statement_cache_capacity(128);
     Ok(())
