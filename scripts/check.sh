@@ -13,7 +13,7 @@ run cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 run cargo test --release --locked --quiet --package xtask
 run $venv/bin/ruff format --check .
 run $venv/bin/ruff check .
-run $venv/bin/mypy --cache-dir=$target/mypy
+run $venv/bin/mypy --cache-dir=/dev/null
 if command -v cargo-deny >/dev/null; then
     run cargo deny --locked check
 else

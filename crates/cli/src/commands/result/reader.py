@@ -15,7 +15,7 @@ def answer(wants_json, data):
     try:
         value = pickle.loads(data)
     except BaseException as error:
-        return 2, "%s: %s" % (type(error).__name__, error)
+        return 2, f"{type(error).__name__}: {error}"
     if wants_json:
         try:
             return 0, json.dumps(value, allow_nan=False)
@@ -24,7 +24,7 @@ def answer(wants_json, data):
     try:
         return 1, repr(value)
     except BaseException as error:
-        return 1, "<%s object, whose repr raises %s>" % (type(value).__name__, type(error).__name__)
+        return 1, f"<{type(value).__name__} object, whose repr raises {type(error).__name__}>"
 
 
 def main():
