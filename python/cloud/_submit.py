@@ -35,7 +35,7 @@ BLOB_PART_BYTES = 8 << 20
 UPLOADS = 3
 SPOOL_BYTES = 64 << 20
 MAP_MAX = 100_000_000
-UNDO_SECONDS = 5.0
+UNDO_SECONDS = 15.0
 
 _INLINE_HEAD = struct.Struct(">IB")
 _PLAIN = frozenset((int, float, str, bytes, bool, type(None)))
@@ -327,13 +327,21 @@ class _MapSender:
             return
         jids = str(JidSet([(self.first, self.first + self.sent - 1)]))
         connection = self._session.connection
+        until = time.monotonic() + UNDO_SECONDS
         try:
             connection.json("POST", "/v1/jobs/kill", {"jids": jids})
-            until = time.monotonic() + UNDO_SECONDS
-            while time.monotonic() < until:
+            while not self._deleted(jids) and time.monotonic() < until:
+                # Those that ran already are interrupted first, which takes them a moment.
                 content = {"jids": jids, "until": "all", "timeout_ms": 1000}
-                if connection.json("POST", "/v1/jobs/wait", content)["unfinished"] == 0:
-                    break
-            connection.json("POST", "/v1/jobs/delete", {"jids": jids})
+                connection.json("POST", "/v1/jobs/wait", content)
         except CloudException:
             pass  # the first failure is the one to tell about
+
+    def _deleted(self, jids: str) -> bool:
+        try:
+            self._session.connection.json("POST", "/v1/jobs/delete", {"jids": jids})
+        except CloudException as error:
+            if error.kind == "job_not_finished":
+                return False
+            raise
+        return True
