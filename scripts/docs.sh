@@ -3,4 +3,4 @@
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 $venv/bin/python scripts/python_reference.py
 PICLOUD_UPDATE=1 cargo test --release --locked --quiet --package picloud-cli --test reference
-PICLOUD_UPDATE=1 cargo test --release --locked --quiet --package picloud-server openapi
+PICLOUD_UPDATE=1 cargo test --release --locked --quiet --package picloud-server --test stories documents
