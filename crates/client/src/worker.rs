@@ -5,7 +5,8 @@ use bytes::Bytes;
 use picloud_types::{
     AccountId, Hash, Payload, WorkerId,
     api::workers::{
-        Hello, PullHeader, PullRequest, PythonsUpdate, ReportHeader, ReportReply, Welcome,
+        AttemptRef, Held, Hello, PullHeader, PullRequest, PythonsUpdate, ReportHeader, ReportReply,
+        Welcome,
     },
     frames::{FrameReader, FrameWriter},
 };
@@ -104,6 +105,13 @@ impl WorkerClient {
                 ANSWER_TIMEOUT,
             )
             .await
+    }
+
+    /// What the server thinks this worker holds.
+    pub async fn held(&self, worker: WorkerId) -> Result<Vec<AttemptRef>> {
+        let path = format!("/v1/workers/{worker}/jobs");
+        let held: Held = self.connection.get(&path).await?;
+        Ok(held.attempts)
     }
 
     /// Ends this life: what it still holds goes to others at once.

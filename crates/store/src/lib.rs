@@ -119,6 +119,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Kills a worker has not acknowledged: jobs claimed or processing on it with a kill request.
     async fn worker_kills(&self, worker: WorkerId) -> Result<Vec<AttemptOf>>;
 
+    /// Jobs claimed or processing on a worker: what it should hold.
+    async fn worker_holds(&self, worker: WorkerId) -> Result<Vec<AttemptOf>>;
+
     // Ending and removing jobs.
 
     /// Kills unfinished jobs (`None`: all of the account). Waiting and queued ones become

@@ -47,6 +47,8 @@ pub(crate) enum Message {
     Pulled(Box<Pulled>),
     Prepared(Prepared),
     Forked(ExecutorId, Result<Box<Executor>, String>),
+    /// What the server thinks is here, asked while nothing was on its way.
+    Held(Vec<AttemptRef>),
     /// Run down: give back what has not begun, let the rest run for `grace`.
     Stop {
         grace: Duration,
@@ -271,8 +273,23 @@ impl Agent {
                     let _ = orders.send(Order::WindUp);
                 }
             }
+            Message::Held(attempts) => self.give_back_unknown(attempts),
             // Dealt with before.
             Message::Abandon => {}
+        }
+    }
+
+    /// Jobs that the server handed out and that never arrived. The pool is looked at first: what
+    /// leaves it is in the outbox before.
+    fn give_back_unknown(&self, attempts: Vec<AttemptRef>) {
+        let unknown = attempts.into_iter().filter(|of| {
+            let prepared = self.preparing.get(&of.jid).is_some_and(|p| p.of == *of);
+            !prepared && self.pool.find(*of).is_none()
+        });
+        let lost = self.shared.outbox.silent_about(unknown.collect());
+        if !lost.is_empty() {
+            warn!(count = lost.len(), "jobs did not arrive, giving them back");
+            self.shared.outbox.returned(lost);
         }
     }
 

@@ -669,7 +669,7 @@ impl Executor {
             Err(failure) => self.report_without_result(report, failure),
             Ok(Route::Upload(large)) => {
                 let permit = self.shared.results.permit().await;
-                let promise = self.shared.outbox.promise();
+                let promise = self.shared.outbox.promise(job.of);
                 let shared = Arc::clone(&self.shared);
                 let account = job.spec.context.account;
                 tokio::spawn(async move {

@@ -14,7 +14,7 @@ use picloud_types::{
     },
 };
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -44,6 +44,16 @@ enum Item {
 }
 
 impl Item {
+    fn of(&self) -> AttemptRef {
+        let (jid, attempt) = match self {
+            Self::Started(report) => (report.jid, report.attempt),
+            Self::Output(report, _) => (report.jid, report.attempt),
+            Self::Finished(report, _) => (report.jid, report.attempt),
+            Self::Returned(of) | Self::KillSeen(of) => return *of,
+        };
+        AttemptRef { jid, attempt }
+    }
+
     fn size(&self) -> usize {
         match self {
             Self::Output(_, bytes) => bytes.len() + 64,
@@ -69,7 +79,7 @@ struct Pending {
     /// Since when output waits.
     output_since: Option<Instant>,
     /// Outcomes that will come once their upload is through.
-    promised: usize,
+    promised: Vec<AttemptRef>,
 }
 
 /// The list, shared by all who have something to tell.
@@ -83,11 +93,11 @@ pub(crate) struct Outbox {
 
 /// As long as it lives, the outbox is not yet drained.
 #[derive(Debug)]
-pub(crate) struct Promise(Arc<Outbox>);
+pub(crate) struct Promise(Arc<Outbox>, AttemptRef);
 
 impl Drop for Promise {
     fn drop(&mut self) {
-        self.0.lock().promised -= 1;
+        self.0.lock().promised.retain(|of| *of != self.1);
         self.0.drained.notify_waiters();
     }
 }
@@ -165,9 +175,17 @@ impl Outbox {
     }
 
     /// Announces an outcome that has to wait for an upload.
-    pub(crate) fn promise(self: &Arc<Self>) -> Promise {
-        self.lock().promised += 1;
-        Promise(Arc::clone(self))
+    pub(crate) fn promise(self: &Arc<Self>, of: AttemptRef) -> Promise {
+        self.lock().promised.push(of);
+        Promise(Arc::clone(self), of)
+    }
+
+    /// Those of `attempts` of which nothing is on its way to the server.
+    pub(crate) fn silent_about(&self, attempts: Vec<AttemptRef>) -> Vec<AttemptRef> {
+        let pending = self.lock();
+        let told: HashSet<_> = pending.items.iter().map(Item::of).collect();
+        let silent = |of: &AttemptRef| !told.contains(of) && !pending.promised.contains(of);
+        attempts.into_iter().filter(silent).collect()
     }
 
     /// Returns once everything was acknowledged.
@@ -176,7 +194,7 @@ impl Outbox {
             let notified = self.drained.notified();
             {
                 let mut pending = self.lock();
-                if pending.items.is_empty() && pending.promised == 0 {
+                if pending.items.is_empty() && pending.promised.is_empty() {
                     return;
                 }
                 pending.urgent |= !pending.items.is_empty();

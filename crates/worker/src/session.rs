@@ -156,6 +156,8 @@ pub(crate) async fn run(
 async fn pull(line: &Arc<Line>, inbox: &mpsc::Sender<Message>, mut offers: watch::Receiver<Offer>) {
     let mut hanging: JoinSet<bool> = JoinSet::new();
     let mut pause = Duration::from_millis(50);
+    // Whether the end of some pull since the last silence is not known.
+    let mut lost = false;
     loop {
         wait_for_appetite(&mut offers).await;
         let offer = *offers.borrow_and_update();
@@ -164,8 +166,9 @@ async fn pull(line: &Arc<Line>, inbox: &mpsc::Sender<Message>, mut offers: watch
         let answered = loop {
             tokio::select! {
                 Some(answered) = hanging.join_next() => {
+                    lost |= !answered.unwrap_or(false);
                     if hanging.is_empty() {
-                        break answered.unwrap_or(false);
+                        break !lost;
                     }
                 }
                 () = grown(&mut offers, offer) => break true,
@@ -176,10 +179,40 @@ async fn pull(line: &Arc<Line>, inbox: &mpsc::Sender<Message>, mut offers: watch
         }
         if answered {
             pause = Duration::from_millis(50);
-        } else {
+            continue;
+        }
+        // What the answer brought may be lost. Asked again until it is known: no other pull is
+        // under way, and none begins before.
+        loop {
             sleep(crate::jittered(pause)).await;
             pause = (pause * 2).min(Duration::from_secs(2));
+            if line.is_over() || ask_what_is_held(line, inbox).await {
+                break;
+            }
         }
+        lost = false;
+    }
+}
+
+/// Lets the agent compare what the server thinks is here with what is; whether that went through.
+async fn ask_what_is_held(line: &Line, inbox: &mpsc::Sender<Message>) -> bool {
+    let sent = Instant::now();
+    match timeout(line.patience(), line.client.held(line.worker)).await {
+        Ok(Ok(attempts)) => {
+            line.contact(sent);
+            let _ = inbox.send(Message::Held(attempts)).await;
+            true
+        }
+        Ok(Err(error)) if error.kind() == Some(ErrorKind::WorkerUnknown) => {
+            warn!("the server no longer knows this worker");
+            line.over.cancel();
+            false
+        }
+        Ok(Err(error)) => {
+            debug!(%error, "could not ask what the server thinks is here");
+            false
+        }
+        Err(_) => false,
     }
 }
 

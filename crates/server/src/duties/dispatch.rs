@@ -23,6 +23,7 @@ pub(crate) async fn run_once(app: Shared) -> Result<(), StoreError> {
     if offers.is_empty() {
         return Ok(());
     }
+    let _handing_out = app.handing_out.lock().await;
     let cap = count_cap(&offers);
     let groups: Vec<_> = app
         .store

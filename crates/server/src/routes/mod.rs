@@ -67,6 +67,7 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(workers::list))
         .routes(routes!(workers::hello))
         .routes(routes!(workers::pythons))
+        .routes(routes!(workers::held))
         .routes(routes!(workers::bye))
         .routes(routes!(worker_pull::pull))
         .routes(routes!(worker_report::report))

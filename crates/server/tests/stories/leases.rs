@@ -183,6 +183,29 @@ async fn jobs_claimed_for_a_pull_whose_client_is_gone_go_to_others() {
 }
 
 #[tokio::test]
+async fn a_worker_learns_what_it_should_hold_and_returns_what_never_arrived() {
+    let world = World::new().await;
+    let client = world.client();
+    let worker = world.worker("w").await;
+    let (arrived, lost) = (submit_one(&client).await, submit_one(&client).await);
+    let jobs = worker.pull().await.header.jobs;
+    assert_eq!(
+        jobs.iter().map(|j| j.jid).collect::<Vec<_>>(),
+        [arrived, lost]
+    );
+    worker.start(&jobs[0]).await;
+    let held = worker.line.held(worker.id).await.expect("a list");
+    assert_eq!(held, [of(&jobs[0]), of(&jobs[1])]);
+    let header = ReportHeader {
+        returned: vec![of(&jobs[1])],
+        ..Default::default()
+    };
+    worker.report(&header, &[]).await;
+    assert_eq!(worker.one().await.jid, lost, "it is handed out again");
+    assert_eq!(status(&client, arrived).await, "processing");
+}
+
+#[tokio::test]
 async fn a_python_found_later_makes_queued_jobs_start() {
     let world = World::new().await;
     let client = world.client();

@@ -10,6 +10,7 @@ use picloud_types::{
         accounts::KeySecret,
         jobs::{SubmitHeader, Submitted},
         results::{ResultFrame, ResultsRequest},
+        service::Package,
         workers::{
             AttemptRef, FinishedReport, Hello, PullRequest, PulledJob, ReportHeader, ReportReply,
             StartedReport, WorkerPython,
@@ -127,7 +128,11 @@ pub(crate) fn python(version: &str) -> WorkerPython {
         version: version.into(),
         full_version: format!("{version}.7"),
         executable: "/usr/bin/python3".into(),
-        packages: vec![],
+        packages: vec![Package {
+            name: "numpy".into(),
+            version: "2.0".into(),
+            modules: vec!["numpy".into()],
+        }],
     }
 }
 

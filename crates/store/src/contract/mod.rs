@@ -159,6 +159,7 @@ macro_rules! store_contract {
                 a_lost_worker_ends_what_may_not_start_twice,
                 a_lost_worker_ends_what_was_to_be_killed,
                 ending_a_life_twice_does_nothing,
+                what_a_worker_holds_is_listed_until_it_ends,
                 what_a_lost_worker_ends_reaches_dependents,
             ],
         }

@@ -250,6 +250,22 @@ pub async fn ending_a_life_twice_does_nothing(store: &dyn Store) {
     );
 }
 
+pub async fn what_a_worker_holds_is_listed_until_it_ends(store: &dyn Store) {
+    let world = World::new(store).await;
+    let holds = async |worker| store.worker_holds(worker).await.expect("a read");
+    world.submit(world.jobs(3)).await;
+    let jobs = world.claim(2).await;
+    let other = world.another_worker().await;
+    let others = world.claim_for(other, 1).await;
+    world.start(of(&jobs[0])).await;
+    assert_eq!(holds(world.worker).await, [of(&jobs[0]), of(&jobs[1])]);
+    assert_eq!(holds(other).await, [of(&others[0])]);
+    world.finish(vec![done(of(&jobs[0]))]).await;
+    assert_eq!(holds(world.worker).await, [of(&jobs[1])]);
+    store.worker_end(world.worker, NOW).await.expect("ended");
+    assert_eq!(holds(world.worker).await, []);
+}
+
 pub async fn what_a_lost_worker_ends_reaches_dependents(store: &dyn Store) {
     let world = World::new(store).await;
     let first = world.make(once_only(world.jobs(1))).await;

@@ -153,6 +153,11 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn worker_holds(&self, worker: WorkerId) -> Result<Vec<AttemptOf>> {
+        self.read(Size::Many, move |r| workers::holds(&r.db, worker))
+            .await
+    }
+
     async fn job_kill(
         &self,
         account: AccountId,

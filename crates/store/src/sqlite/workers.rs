@@ -222,15 +222,30 @@ pub(super) fn list(db: &Connection, since: Timestamp) -> Result<Vec<Worker>> {
 }
 
 pub(super) fn kills(db: &Connection, worker: WorkerId) -> Result<Vec<AttemptOf>> {
-    let mut statement = db.prepare_cached(
+    attempts(
+        db,
+        worker,
         "SELECT jid, attempt FROM jobs INDEXED BY jobs_running
           WHERE worker_id = ?1 AND state IN (2, 3) AND kill = 1 ORDER BY jid",
-    )?;
-    let kills = statement.query_map([worker.0], |row| {
+    )
+}
+
+pub(super) fn holds(db: &Connection, worker: WorkerId) -> Result<Vec<AttemptOf>> {
+    attempts(
+        db,
+        worker,
+        "SELECT jid, attempt FROM jobs INDEXED BY jobs_running
+          WHERE worker_id = ?1 AND state IN (2, 3) ORDER BY jid",
+    )
+}
+
+fn attempts(db: &Connection, worker: WorkerId, sql: &str) -> Result<Vec<AttemptOf>> {
+    let mut statement = db.prepare_cached(sql)?;
+    let found = statement.query_map([worker.0], |row| {
         Ok(AttemptOf {
             jid: Jid(row.get(0)?),
             attempt: Attempt(row.get(1)?),
         })
     })?;
-    Ok(kills.collect::<rusqlite::Result<_>>()?)
+    Ok(found.collect::<rusqlite::Result<_>>()?)
 }

@@ -47,6 +47,26 @@ async fn a_worker_that_is_cut_off_ends_its_jobs_and_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn jobs_whose_answer_got_lost_are_given_back_and_those_that_run_go_on() {
+    let rig = Rig::start().await;
+    let long = rig.job("import time; time.sleep(1)");
+    rig.server
+        .until("it runs", |k| k.started.contains(&long).then_some(()))
+        .await;
+    rig.server.known().lose_work = true;
+    let lost = rig.job("pass");
+    rig.server.result(lost).await;
+    rig.server.result(long).await;
+    let (returned, starts) = {
+        let known = rig.server.known();
+        let returned: Vec<_> = known.returned.iter().map(|of| of.jid).collect();
+        (returned, known.handed_out[&long])
+    };
+    assert_eq!((returned, starts), (vec![lost], 1));
+    rig.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_the_server_forgot_introduces_itself_again() {
     let rig = Rig::start().await;
     rig.server.known().forgetful = true;

@@ -13,7 +13,7 @@ use picloud_types::{
     AccountId, ApiError, Attempt, ErrorBody, ErrorKind, Hash, Jid, JobSpec, JobState, Payload,
     SpecId, Stream, WorkerId,
     api::workers::{
-        AttemptRef, FinishedReport, Hello, PullHeader, PullRequest, PulledJob, PulledSpec,
+        AttemptRef, FinishedReport, Held, Hello, PullHeader, PullRequest, PulledJob, PulledSpec,
         PythonsUpdate, ReportHeader, ReportReply, Welcome, WorkerPython,
     },
     frames::{FrameReader, FrameWriter},
@@ -53,6 +53,8 @@ pub(crate) struct Known {
     pub(crate) refuse: HashSet<Jid>,
     /// Answers nothing any more.
     pub(crate) silent: bool,
+    /// The next answer with work gets lost on its way.
+    pub(crate) lose_work: bool,
     /// Knows no worker.
     pub(crate) forgetful: bool,
     pub(crate) lease: Duration,
@@ -91,6 +93,7 @@ impl Server {
             .route("/v1/workers/{worker}/pythons", put(pythons))
             .route("/v1/workers/{worker}/pull", post(pull))
             .route("/v1/workers/{worker}/report", post(report))
+            .route("/v1/workers/{worker}/jobs", get(held))
             .route("/v1/workers/{worker}/bye", post(bye))
             .route(
                 "/v1/workers/{worker}/accounts/{account}/blobs/{hash}",
@@ -238,13 +241,29 @@ async fn pull(
     loop {
         let changed = server.changed.notified();
         server.check()?;
-        if let Some(reply) = answer(&mut server.known(), number, &request) {
-            return Ok(reply);
+        if let Some(reply) = answer_or_lose(&server, number, &request) {
+            return reply;
         }
         if tokio::time::timeout_at(deadline, changed).await.is_err() {
             return Ok(FrameWriter::with_header(&PullHeader::default()).finish());
         }
     }
+}
+
+fn answer_or_lose(
+    server: &Server,
+    number: u64,
+    request: &PullRequest,
+) -> Option<Result<Bytes, Refusal>> {
+    let mut known = server.known();
+    let before = known.handed_out.len();
+    let reply = answer(&mut known, number, request)?;
+    let lost = known.handed_out.len() > before && std::mem::take(&mut known.lose_work);
+    Some(if lost {
+        Err(refusal(ErrorKind::Internal))
+    } else {
+        Ok(reply)
+    })
 }
 
 fn answer(known: &mut Known, number: u64, request: &PullRequest) -> Option<Bytes> {
@@ -341,6 +360,21 @@ async fn report(State(server): State<Server>, body: Bytes) -> Result<Json<Report
     drop(known);
     server.wake();
     Ok(Json(reply))
+}
+
+async fn held(State(server): State<Server>) -> Json<Held> {
+    let known = server.known();
+    let open = known
+        .held
+        .keys()
+        .filter(|j| !known.finished.contains_key(j));
+    let attempts = open.map(|jid| AttemptRef {
+        jid: *jid,
+        attempt: Attempt(known.handed_out[jid]),
+    });
+    Json(Held {
+        attempts: attempts.collect(),
+    })
 }
 
 async fn bye(State(server): State<Server>) -> Json<()> {
