@@ -301,6 +301,7 @@ impl Agent {
             }
             Event::Unstarted(job) => self.pool.unstarted(executor, job, now),
             Event::Dropped(of) => self.pool.dropped(executor, of, now),
+            Event::Slow => self.pool.slow(executor),
             Event::Closing => self.pool.closing(executor),
             Event::Gone => {
                 self.orders.remove(&executor);

@@ -85,6 +85,8 @@ pub(crate) enum Event {
     Unstarted(Job),
     /// A job did not begin and will not.
     Dropped(AttemptRef),
+    /// The job it runs takes long: nothing should wait behind it.
+    Slow,
     /// Takes no more jobs.
     Closing,
     /// The process is no more.
@@ -323,7 +325,7 @@ impl Executor {
     }
 
     fn send(&mut self, job: Job) {
-        if self.closing {
+        if self.closing || self.head.slow_told && !self.window.is_empty() {
             self.events.push(Event::Unstarted(job));
             return;
         }
@@ -403,7 +405,7 @@ impl Executor {
         let mut due = [None; 7];
         if let Some(Sent { job, .. }) = self.window.front() {
             due[0] = (!head.started_told).then(|| head.since + STARTED_AFTER);
-            due[1] = (!head.slow_told && self.window.len() > 1).then(|| head.since + SLOW_AFTER);
+            due[1] = (!head.slow_told).then(|| head.since + SLOW_AFTER);
             let limit = job.spec.spec.max_runtime_ms.map(Duration::from_millis);
             due[2] = match head.interrupted {
                 None => limit.map(|limit| head.since + limit),
@@ -451,8 +453,9 @@ impl Executor {
             Some(at) => self.escalate(at, now),
             None => {}
         }
-        if ran >= SLOW_AFTER && !self.head.slow_told && self.window.len() > 1 {
+        if ran >= SLOW_AFTER && !self.head.slow_told {
             self.head.slow_told = true;
+            self.events.push(Event::Slow);
             self.take_back();
         }
     }

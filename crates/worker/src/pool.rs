@@ -90,10 +90,19 @@ struct Executor {
     state: State,
     /// Jobs sent and not answered.
     sent: usize,
+    /// The one that runs takes long.
+    slow: bool,
     units: f64,
     memory: u64,
     /// Since when it is idle, if it is.
     idle_since: Instant,
+}
+
+impl Executor {
+    /// Whether it works off jobs, or is about to. One that is held up by a long job does not.
+    fn is_active(&self) -> bool {
+        self.sent > 0 && !self.slow || self.state == State::Starting
+    }
 }
 
 /// See the module's documentation.
@@ -167,6 +176,9 @@ impl Pool {
         now: Instant,
     ) {
         self.dropped(id, of, now);
+        if let Some(executor) = self.executors.get_mut(&id) {
+            executor.slow = false;
+        }
         match self.finished.back_mut() {
             Some((at, count)) if now.duration_since(*at) < Duration::from_millis(5) => *count += 1,
             _ => self.finished.push_back((now, 1)),
@@ -207,6 +219,13 @@ impl Pool {
                 (executor.units, executor.memory) = (0.0, 0);
                 executor.idle_since = now;
             }
+        }
+    }
+
+    /// The job that a process runs takes long.
+    pub(crate) fn slow(&mut self, id: ExecutorId) {
+        if let Some(executor) = self.executors.get_mut(&id) {
+            executor.slow = executor.sent > 0;
         }
     }
 
@@ -402,9 +421,7 @@ impl Pool {
         sends: &BTreeMap<ExecutorId, Vec<Job>>,
     ) -> Option<ExecutorId> {
         let same = || self.executors.iter().filter(|(_, e)| e.context == *context);
-        let busy = same()
-            .filter(|(_, e)| e.sent > 0 || e.state == State::Starting)
-            .count();
+        let busy = same().filter(|(_, e)| e.is_active()).count();
         let short = self.is_short(job);
         let idle = same().filter(|(_, e)| e.state == State::Live && e.sent == 0);
         let idle = idle.max_by_key(|(_, e)| e.idle_since).map(|(id, _)| *id);
@@ -425,6 +442,7 @@ impl Pool {
             };
             e.state == State::Live
                 && e.sent > 0
+                && !e.slow
                 && room
                 && job.spec.compute_units <= e.units + 1e-6
                 && job.spec.memory_bytes <= e.memory
@@ -449,9 +467,7 @@ impl Pool {
         for waiting in queue.iter().skip(own).take(room) {
             let job = &waiting.job;
             let busy = self.executors.values().filter(|e| e.context == *context);
-            let busy = busy
-                .filter(|e| e.sent > 0 || e.state == State::Starting)
-                .count();
+            let busy = busy.filter(|e| e.is_active()).count();
             if !self.fits(job) || self.is_short(job) && busy >= self.limits.threads {
                 return;
             }
@@ -461,6 +477,7 @@ impl Pool {
                 context: Arc::clone(context),
                 state: State::Starting,
                 sent: 0,
+                slow: false,
                 units: job.spec.compute_units,
                 memory: job.spec.memory_bytes,
                 idle_since: now,
@@ -519,3 +536,6 @@ impl Pool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
