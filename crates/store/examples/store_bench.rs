@@ -6,8 +6,14 @@ use picloud_store::{
     AttemptOf, ClaimedJob, Finished, Pick, Report, Store, Submission, WorkerNew,
     sqlite::{Durability, Options, SqliteStore},
 };
-use picloud_types::{AccountId, JidSet, JobSpec, Outcome, Payload, Timestamp, Usage, WorkerId};
-use std::{path::Path, time::Instant};
+use picloud_types::{
+    AccountId, ClassId, Jid, JidSet, JobSpec, Outcome, Payload, Timestamp, Usage, WorkerId,
+};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 const BATCH: u32 = 256;
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -33,7 +39,7 @@ async fn measure(directory: &Path, durability: Durability, jobs: usize) {
         durability,
         ..Options::new(directory.path().join("bench.db"))
     };
-    let store = SqliteStore::open(&options).expect("a store");
+    let store = Arc::new(SqliteStore::open(&options).expect("a store"));
     let account = store
         .account_create("bench", true, NOW)
         .await
@@ -41,9 +47,15 @@ async fn measure(directory: &Path, durability: Durability, jobs: usize) {
         .id;
     let worker = register(&store).await;
     round_trips(&store, account, worker).await;
-    submissions(&store, account, jobs).await;
-    cycles(&store, worker, jobs).await;
-    results(&store, account, jobs).await;
+    for ahead in [1, 4] {
+        submissions(&store, account, jobs / 10_000).await;
+        cycles(&store, worker, jobs, ahead).await;
+        results(&store, account, jobs).await;
+    }
+    println!("  beside {} finished and as many queued:", 2 * jobs);
+    submissions(&store, account, 2 * jobs / 10_000).await;
+    round_trips_of_another(&store, worker).await;
+    looks(&store, account, jobs).await;
     store.close().await;
 }
 
@@ -140,7 +152,18 @@ async fn round_trips(store: &SqliteStore, account: AccountId, worker: WorkerId) 
             .job_submit(submission(account, format!("one {n}"), 1))
             .await
             .expect("submitted");
-        let jobs = claim(store, worker, 1).await;
+        let class = class_of(store, account).await;
+        let pick = Pick {
+            account,
+            class,
+            priority: 5,
+            limit: 1,
+        };
+        let jobs = store
+            .job_claim(worker, vec![pick], NOW)
+            .await
+            .expect("a claim")
+            .jobs;
         store
             .job_report(worker, finish(&jobs), NOW)
             .await
@@ -152,20 +175,95 @@ async fn round_trips(store: &SqliteStore, account: AccountId, worker: WorkerId) 
         assert_eq!(results.len(), 1);
         times.push(begun.elapsed());
     }
-    times.sort();
     println!(
-        "  one job, submit to result     {:>9.3} ms median",
-        times[times.len() / 2].as_secs_f64() * 1e3
+        "  one job, submit to result  {:>9.3} ms (median)",
+        median(&mut times)
     );
 }
 
-async fn submissions(store: &SqliteStore, account: AccountId, jobs: usize) {
+async fn class_of(store: &SqliteStore, account: AccountId) -> ClassId {
+    let backlog = store.backlog(1000).await.expect("a backlog");
+    backlog
+        .iter()
+        .find(|group| group.account == account)
+        .expect("it has a job queued")
+        .class
+}
+
+/// The same for an account of its own, while another has everything else.
+async fn round_trips_of_another(store: &SqliteStore, worker: WorkerId) {
+    let account = store
+        .account_create("another", true, NOW)
+        .await
+        .expect("an account")
+        .id;
+    round_trips(store, account, worker).await;
+}
+
+/// Questions about large sets.
+async fn looks(store: &SqliteStore, account: AccountId, jobs: usize) {
+    let all = JidSet::range(Jid(301), 2 * jobs as u64);
+    let begun = Instant::now();
+    store
+        .job_progress(account, all.clone())
+        .await
+        .expect("known");
+    println!(
+        "  progress of {} finished  {:>9.2} ms",
+        2 * jobs,
+        begun.elapsed().as_secs_f64() * 1e3
+    );
+    let queued = JidSet::range(Jid(301 + 2 * jobs as i64), 2 * jobs as u64);
+    let begun = Instant::now();
+    store.job_progress(account, queued).await.expect("known");
+    println!(
+        "  progress of {} queued    {:>9.2} ms",
+        2 * jobs,
+        begun.elapsed().as_secs_f64() * 1e3
+    );
+    let begun = Instant::now();
+    store
+        .job_finished(account, all.clone(), u64::MAX)
+        .await
+        .expect("known");
+    println!(
+        "  which of them finished     {:>9.2} ms",
+        begun.elapsed().as_secs_f64() * 1e3
+    );
+    let begun = Instant::now();
+    store.job_statuses(account, all).await.expect("known");
+    println!(
+        "  their statuses             {:>9.2} ms",
+        begun.elapsed().as_secs_f64() * 1e3
+    );
+    let begun = Instant::now();
+    let killed = store
+        .job_kill(account, None, NOW)
+        .await
+        .expect("killed")
+        .killed;
+    println!(
+        "  kill of {killed} queued    {:>9.2} ms",
+        begun.elapsed().as_secs_f64() * 1e3
+    );
+    let begun = Instant::now();
+    store
+        .job_delete(account, JidSet::range(Jid(301), 10_000))
+        .await
+        .expect("finished");
+    println!(
+        "  deletion of 10,000         {:>9.2} ms",
+        begun.elapsed().as_secs_f64() * 1e3
+    );
+}
+
+async fn submissions(store: &SqliteStore, account: AccountId, requests: usize) {
     let begun = Instant::now();
     let mut slowest = 0.0_f64;
-    for n in 0..jobs / 10_000 {
+    for n in 0..requests {
         let one = Instant::now();
         store
-            .job_submit(submission(account, format!("many {n}"), 10_000))
+            .job_submit(submission(account, format!("many {begun:?} {n}"), 10_000))
             .await
             .expect("submitted");
         slowest = slowest.max(one.elapsed().as_secs_f64());
@@ -173,38 +271,50 @@ async fn submissions(store: &SqliteStore, account: AccountId, jobs: usize) {
     let seconds = begun.elapsed().as_secs_f64();
     println!(
         "  submit                        {:>9.0} jobs/s, slowest request of 10,000 {:.1} ms",
-        jobs as f64 / seconds,
+        requests as f64 * 10_000.0 / seconds,
         slowest * 1e3
     );
 }
 
-async fn cycles(store: &SqliteStore, worker: WorkerId, jobs: usize) {
+/// One claim after the other; up to `ahead` reports wait for the disk meanwhile.
+async fn cycles(store: &Arc<SqliteStore>, worker: WorkerId, jobs: usize, ahead: usize) {
     let begun = Instant::now();
-    let (mut claiming, mut reporting, mut batches) = (0.0, 0.0, 0.0);
+    let mut claiming = Vec::new();
+    let mut reporting = Vec::new();
     let mut reports = tokio::task::JoinSet::new();
     loop {
         let one = Instant::now();
         let claimed = claim(store, worker, BATCH).await;
-        claiming += one.elapsed().as_secs_f64();
+        claiming.push(one.elapsed());
         if claimed.is_empty() {
             break;
         }
-        let one = Instant::now();
-        store
-            .job_report(worker, finish(&claimed), NOW)
-            .await
-            .expect("reported");
-        reporting += one.elapsed().as_secs_f64();
-        batches += 1.0;
-        reports.spawn(async {});
+        let store = Arc::clone(store);
+        reports.spawn(async move {
+            let one = Instant::now();
+            store
+                .job_report(worker, finish(&claimed), NOW)
+                .await
+                .expect("reported");
+            one.elapsed()
+        });
+        if reports.len() >= ahead {
+            reporting.extend(reports.join_next().await.expect("one is under way"));
+        }
     }
+    reporting.extend(reports.join_all().await);
     let seconds = begun.elapsed().as_secs_f64();
     println!(
-        "  claim and report              {:>9.0} jobs/s; claim of {BATCH} {:.2} ms, report {:.2} ms",
+        "  claim and report, {ahead} at a time  {:>9.0} jobs/s; backlog and claim of {BATCH} {:.2} ms, report {:.2} ms (medians)",
         jobs as f64 / seconds,
-        claiming * 1e3 / batches,
-        reporting * 1e3 / batches
+        median(&mut claiming),
+        median(&mut reporting),
     );
+}
+
+fn median(times: &mut [Duration]) -> f64 {
+    times.sort();
+    times[times.len() / 2].as_secs_f64() * 1e3
 }
 
 async fn results(store: &SqliteStore, account: AccountId, jobs: usize) {
@@ -217,10 +327,7 @@ async fn results(store: &SqliteStore, account: AccountId, jobs: usize) {
     let first = last - i64::try_from(jobs).expect("few") + 1;
     let mut next = first;
     while next <= last {
-        let set = JidSet::range(
-            picloud_types::Jid(next),
-            u64::try_from(last - next + 1).expect("positive"),
-        );
+        let set = JidSet::range(Jid(next), u64::try_from(last - next + 1).expect("positive"));
         let page = store
             .job_results(account, set, 1000, 1 << 20)
             .await

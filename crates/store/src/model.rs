@@ -132,7 +132,8 @@ pub struct Report {
     pub output: Vec<Output>,
     /// `claimed` or `processing` becomes the outcome's state.
     pub finished: Vec<Finished>,
-    /// `claimed` (never started) becomes `queued` again, or `killed` if a kill was requested.
+    /// `claimed` or `processing` becomes `queued` again, or `killed` if a kill was requested. (A worker
+    /// infers starts from time; that it takes one back is the better knowledge.)
     pub returned: Vec<AttemptOf>,
     /// The kill request is acknowledged: `worker_kills` no longer lists it.
     pub kills_seen: Vec<AttemptOf>,

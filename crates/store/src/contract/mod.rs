@@ -131,7 +131,7 @@ macro_rules! store_contract {
                 reports_of_other_attempts_and_workers_are_refused,
                 an_outcome_is_recorded_once,
                 a_returned_job_is_queued_again_and_its_next_attempt_has_a_new_number,
-                a_job_that_began_cannot_be_returned,
+                a_job_taken_for_started_can_be_returned,
                 a_result_in_a_blob_nobody_uploaded_is_refused_whole,
                 a_worker_whose_life_ended_is_not_listened_to,
                 a_success_cannot_be_called_a_failure,

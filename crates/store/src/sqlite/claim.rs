@@ -12,9 +12,10 @@ pub(super) fn backlog(reader: &mut Reader, count_cap: u32) -> Result<Vec<Backlog
     let mut groups = Vec::new();
     let mut at = (i64::MIN, i64::MIN, i64::MIN);
     {
+        // `>` would look right, but SQLite steps over the whole group that is equal; it only seeks with `>=`.
         let mut next = reader.db.prepare_cached(
             "SELECT account_id, class_id, priority, jid FROM jobs INDEXED BY jobs_queued
-              WHERE state = 1 AND (account_id, class_id, priority) > (?1, ?2, ?3)
+              WHERE state = 1 AND (account_id, class_id, priority) >= (?1, ?2, ?3 + 1)
               ORDER BY account_id, class_id, priority, jid LIMIT 1",
         )?;
         let mut count = reader.db.prepare_cached(
@@ -121,4 +122,50 @@ fn take(
     let taken = (jobs.len() - first) as u64;
     w.moved(Some(JobState::Queued), Some(JobState::Claimed), taken);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        contract::World,
+        sqlite::{Options, SqliteStore, readers::Size},
+    };
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    };
+
+    /// How many steps of SQLite's virtual machine a backlog takes.
+    async fn steps(store: &SqliteStore) -> u64 {
+        let count = |reader: &mut Reader| {
+            let steps = Arc::new(AtomicU64::new(0));
+            let counter = Arc::clone(&steps);
+            // Once before counting: the first time, statements are prepared and the schema is read.
+            backlog(reader, 10)?;
+            let count_one = move || {
+                counter.fetch_add(1, Ordering::Relaxed);
+                false
+            };
+            reader.db.progress_handler(1, Some(count_one))?;
+            backlog(reader, 10)?;
+            reader.db.progress_handler(0, None::<fn() -> bool>)?;
+            Ok(steps.load(Ordering::Relaxed))
+        };
+        store.readers.read(Size::Many, count).await.expect("a read")
+    }
+
+    #[tokio::test]
+    async fn a_long_queue_costs_the_backlog_no_more_than_a_short_one() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store =
+            SqliteStore::open(&Options::new(directory.path().join("picloud.db"))).expect("a store");
+        let world = World::new(&store).await;
+        world.submit(world.jobs(20)).await;
+        let short = steps(&store).await;
+        world.submit(world.jobs(5000)).await;
+        assert_eq!(steps(&store).await, short);
+        assert!(short > 20, "steps are counted");
+        crate::Store::close(&store).await;
+    }
 }

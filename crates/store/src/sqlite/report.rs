@@ -180,10 +180,6 @@ impl Applying<'_> {
         let Some(job) = self.may_speak(w, of)? else {
             return Ok(());
         };
-        if job.state != JobState::Claimed {
-            self.refused.insert(of);
-            return Ok(());
-        }
         self.over.insert(of);
         if job.kill {
             let end = End {
@@ -201,9 +197,11 @@ impl Applying<'_> {
             )?;
             self.ends.push(end);
         } else {
-            w.db.prepare_cached("UPDATE jobs SET state = 1, worker_id = NULL WHERE jid = ?1")?
-                .execute([of.jid.0])?;
-            w.moved(Some(JobState::Claimed), Some(JobState::Queued), 1);
+            w.db.prepare_cached(
+                "UPDATE jobs SET state = 1, worker_id = NULL, started_ms = NULL WHERE jid = ?1",
+            )?
+            .execute([of.jid.0])?;
+            w.moved(Some(job.state), Some(JobState::Queued), 1);
         }
         Ok(())
     }

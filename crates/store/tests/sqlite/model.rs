@@ -302,10 +302,10 @@ impl<'s> Pair<'s> {
                 fails,
             } => {
                 self.finish(self.workers[*worker], &self.known(jobs), *fails)
-                    .await
+                    .await;
             }
             Step::Return { worker, job } => {
-                self.give_back(self.workers[*worker], self.jid(*job)).await
+                self.give_back(self.workers[*worker], self.jid(*job)).await;
             }
             Step::Late { job } => self.late(self.jid(*job)).await,
             Step::Kill { jobs } => self.kill(&self.known(jobs)).await,
@@ -465,8 +465,7 @@ impl<'s> Pair<'s> {
 
     async fn give_back(&mut self, worker: WorkerId, jid: i64) {
         let of = self.of(jid);
-        let good =
-            self.model.held_by(worker, jid) && self.model.jobs[&jid].state == JobState::Claimed;
+        let good = self.model.held_by(worker, jid);
         let report = Report {
             returned: vec![of],
             ..Report::default()
