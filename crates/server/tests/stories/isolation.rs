@@ -31,7 +31,7 @@ fn about(jid: i64, hash: Hash, key: i64) -> Vec<(Method, String, String)> {
 }
 
 /// Paths that name nothing of anybody, or that only workers and administrators may use.
-const HARMLESS: [&str; 17] = [
+const HARMLESS: [&str; 18] = [
     "/healthz",
     "/metrics",
     "/openapi.json",
@@ -48,6 +48,7 @@ const HARMLESS: [&str; 17] = [
     "/v1/workers/{worker}/pull",
     "/v1/workers/{worker}/report",
     "/v1/workers/{worker}/bye",
+    "/v1/workers/{worker}/jobs",
     "/v1/workers/{worker}/accounts/{account}/blobs/{hash}",
 ];
 
