@@ -67,7 +67,7 @@ pub(super) fn statuses(
 pub(super) fn progress(db: &Connection, account: AccountId, jids: &JidSet) -> Result<Progress> {
     rows::require_all(db, account, jids)?;
     let mut unfinished = db.prepare_cached(
-        "SELECT count(*), count(*) FILTER (WHERE state IN (1, 2)) FROM jobs INDEXED BY jobs_unfinished
+        "SELECT count(*) FROM jobs INDEXED BY jobs_unfinished
           WHERE account_id = ?1 AND jid BETWEEN ?2 AND ?3 AND finished_ms IS NULL",
     )?;
     let mut failed = db.prepare_cached(
@@ -77,10 +77,11 @@ pub(super) fn progress(db: &Connection, account: AccountId, jids: &JidSet) -> Re
     let mut progress = Progress::default();
     for range in rows::merged(jids) {
         let bounds = [account.0, *range.start(), *range.end()];
-        let (open, queued): (i64, i64) =
-            unfinished.query_row(bounds, |row| Ok((row.get(0)?, row.get(1)?)))?;
-        progress.unfinished += rows::unsigned(open);
-        progress.queued += rows::unsigned(queued);
+        let open = rows::unsigned(unfinished.query_row(bounds, |row| row.get(0))?);
+        progress.unfinished += open;
+        if open > 0 {
+            progress.queued += open - not_queued(db, bounds)?;
+        }
         if progress.first_failed.is_none() {
             progress.first_failed = failed
                 .query_row(bounds, |row| row.get(0))
@@ -89,6 +90,27 @@ pub(super) fn progress(db: &Connection, account: AccountId, jids: &JidSet) -> Re
         }
     }
     Ok(progress)
+}
+
+/// Unfinished jobs of a range that are neither queued nor claimed. Counted instead of the queued
+/// ones because there are at most as many as run at once, and those that wait.
+fn not_queued(db: &Connection, bounds: [i64; 3]) -> Result<u64> {
+    let mut processing = db.prepare_cached(
+        "SELECT count(*) FROM jobs INDEXED BY jobs_running
+          WHERE state IN (2, 3) AND account_id = ?1 AND jid BETWEEN ?2 AND ?3 AND state = 3",
+    )?;
+    let mut count = rows::unsigned(processing.query_row(bounds, |row| row.get(0))?);
+    if db
+        .prepare_cached("SELECT 1 FROM gates LIMIT 1")?
+        .exists([])?
+    {
+        let mut waiting = db.prepare_cached(
+            "SELECT count(*) FROM jobs INDEXED BY jobs_unfinished
+              WHERE account_id = ?1 AND jid BETWEEN ?2 AND ?3 AND finished_ms IS NULL AND state = 0",
+        )?;
+        count += rows::unsigned(waiting.query_row(bounds, |row| row.get(0))?);
+    }
+    Ok(count)
 }
 
 pub(super) fn finished(

@@ -37,6 +37,8 @@ mod output;
 mod readers;
 mod report;
 mod rows;
+#[cfg(test)]
+mod scale;
 mod specs;
 mod submit;
 mod sync;
@@ -277,24 +279,26 @@ fn open_writing(path: &Path, cache_kib: u32) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags)?;
+    let mut db = Connection::open_with_flags(path, flags)?;
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.pragma_update(None, "wal_autocheckpoint", 0)?;
     // Deleted is gone: without it the words of a deleted job stay in the pages it used.
     db.pragma_update(None, "secure_delete", true)?;
-    configure(&db, cache_kib)?;
+    configure(&mut db, cache_kib)?;
     Ok(db)
 }
 
 fn open_reading(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags)?;
-    configure(&db, READER_CACHE_KIB)?;
+    let mut db = Connection::open_with_flags(path, flags)?;
+    configure(&mut db, READER_CACHE_KIB)?;
     Ok(db)
 }
 
-fn configure(db: &Connection, cache_kib: u32) -> Result<()> {
+fn configure(db: &mut Connection, cache_kib: u32) -> Result<()> {
+    #[cfg(test)]
+    scale::count_steps(db)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
     db.pragma_update(None, "cache_size", -i64::from(cache_kib))?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
