@@ -71,7 +71,12 @@ impl Home {
         }
         command
             .env("PICLOUD_CONFIG_DIR", self.path("config"))
-            .env("HOME", self.dir.path());
+            .env("HOME", self.dir.path())
+            // The environment that has the package `cloud`, made by `make setup`.
+            .env(
+                "VIRTUAL_ENV",
+                concat!(env!("CARGO_MANIFEST_DIR"), "/../../.venv"),
+            );
         command
             .args(args)
             .stdin(Stdio::null())

@@ -6,7 +6,7 @@ use picloud_types::{Jid, JobSpec, Payload, api::jobs::SubmitHeader};
 use serde_json::{Value, json};
 
 /// Makes jobs that call a built-in function: pickles of protocol 0 are easily written by hand.
-fn submit(server: &Server, function: &str, args: &[&str], label: &str) -> Jid {
+pub(crate) fn submit(server: &Server, function: &str, args: &[&str], label: &str) -> Jid {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -286,3 +286,40 @@ fn ready_comes_soon() {
     let server = Server::start(&[]);
     assert!(began.elapsed() < Duration::from_secs(8), "{}", server.log());
 }
+
+#[test]
+fn a_second_signal_ends_at_once_and_takes_the_worker_along() {
+    for (signal, code) in [(Signal::SIGTERM, 143), (Signal::SIGINT, 130)] {
+        let mut server = Server::start(&["--stop-grace", "600"]);
+        let worker = wait_for("the worker", || children(server.pid()).first().copied());
+        crate::jobs::submit(&server, "time.sleep", &["I600\n"], "long");
+        wait_for("a running job", || {
+            let running = server.json(&["jobs", "--status", "processing"]);
+            (running.as_array().map(Vec::len) == Some(1)).then_some(())
+        });
+        server.signal(signal);
+        wait_for("the begin of the end", || {
+            server.log().contains("stopping").then_some(())
+        });
+        server.signal(signal);
+        assert_eq!(server.wait().code(), Some(code), "{}", server.log());
+        let gone = || (!Path::new(&format!("/proc/{worker}")).exists()).then_some(());
+        wait_for("the end of the worker", gone);
+    }
+}
+
+#[test]
+fn a_worker_that_cannot_work_ends_the_start_with_the_fix() {
+    let home = Home::new();
+    let mut command = home.command(&["serve", "--data-dir", "data", "--listen", "127.0.0.1:0"]);
+    let said = said(
+        command
+            .env("VIRTUAL_ENV", "/nonexistent")
+            .env("PATH", "/nonexistent"),
+    )
+    .ended(1);
+    assert!(
+        said.err.contains("Python") && said.err.contains("--no-worker"),
+        "{said:?}"
+    );
+}
