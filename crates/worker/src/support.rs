@@ -15,7 +15,7 @@ use std::{
 const WHERE: &str = "
 import importlib.util, json, os
 found = {}
-for name in ('cloud', 'cloudpickle', 'urllib3', 'tqdm'):
+for name in ('cloud', 'cloudpickle', 'tqdm'):
     spec = importlib.util.find_spec(name)
     if spec is not None and spec.origin:
         found[name] = os.path.dirname(spec.origin)
