@@ -422,13 +422,14 @@ impl Pool {
     ) -> Option<ExecutorId> {
         let same = || self.executors.iter().filter(|(_, e)| e.context == *context);
         let busy = same().filter(|(_, e)| e.is_active()).count();
+        let working = same().filter(|(_, e)| e.sent > 0 && !e.slow).count();
         let short = self.is_short(job);
         let idle = same().filter(|(_, e)| e.state == State::Live && e.sent == 0);
         let idle = idle.max_by_key(|(_, e)| e.idle_since).map(|(id, _)| *id);
         let fits = self.fits(job);
         if let Some(id) = idle
             && fits
-            && (!short || busy < self.limits.threads)
+            && (!short || working < self.limits.threads)
         {
             return Some(id);
         }

@@ -1,6 +1,6 @@
 //! What a worker does when it may no longer believe that its jobs are its own.
 
-use crate::rig::Rig;
+use crate::rig::{self, Rig};
 use std::time::Duration;
 
 /// A job that shows in a file that it still runs.
@@ -23,18 +23,8 @@ async fn a_worker_that_is_cut_off_ends_its_jobs_and_comes_back() {
         .until("it runs", |k| k.started.contains(&jid).then_some(()))
         .await;
     rig.server.known().silent = true;
-    tokio::time::timeout(Duration::from_secs(10), async {
-        let mut length = 0;
-        let mut still = 0;
-        while still < 20 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            let now = std::fs::metadata(&file).expect("it ran").len();
-            still = if now == length { still + 1 } else { 0 };
-            length = now;
-        }
-    })
-    .await
-    .expect("the job is ended without anybody saying so");
+    // Nobody says so.
+    rig::stands_still(&file).await;
     rig.server.known().silent = false;
     rig.server
         .until("it comes back", |k| (k.hellos.len() > 1).then_some(()))

@@ -1,6 +1,9 @@
 //! Jobs that misbehave: each gets a verdict in words, and the next job is not affected.
 
-use crate::{pickles, rig::Rig};
+use crate::{
+    pickles,
+    rig::{self, Rig},
+};
 use picloud_types::{
     Attempt, Failure, Jid, JobSpec, JobState, Stream, Verdict, api::workers::AttemptRef,
 };
@@ -162,13 +165,19 @@ print('the end')";
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_left_behind_does_not_live_on() {
     let rig = Rig::start().await;
-    let code = "
-import subprocess
-print(subprocess.Popen(['sleep', '1000'], start_new_session=True).args[1])";
-    let jid = rig.job(code);
-    rig.server.outcome(jid).await;
-    let rig = rig.end().await;
-    drop(rig);
+    let file = rig.state.path().join("ticks");
+    let code = format!(
+        "
+import subprocess, time, os
+loop = 'while :; do echo . >> \"$0\"; sleep 0.01; done'
+subprocess.Popen(['sh', '-c', loop, {file:?}], start_new_session=True)
+while not os.path.exists({file:?}): time.sleep(0.01)"
+    );
+    let jid = rig.job(&code);
+    let (report, _) = rig.server.outcome(jid).await;
+    assert_eq!(report.state, JobState::Done, "{:?}", report.failure);
+    rig::stands_still(&file).await;
+    rig.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,14 +191,14 @@ async fn the_jobs_behind_one_that_kills_its_process_are_run_elsewhere() {
             (k.finished.len() == jids.len()).then_some(())
         })
         .await;
-    let known = rig.server.known();
-    let failed: Vec<_> = known
-        .finished
-        .iter()
-        .filter(|(_, (r, _))| r.state != JobState::Done)
-        .map(|(j, _)| *j)
-        .collect();
+    let failed: Vec<_> = {
+        let known = rig.server.known();
+        let failed = known
+            .finished
+            .iter()
+            .filter(|(_, (r, _))| r.state != JobState::Done);
+        failed.map(|(jid, _)| *jid).collect()
+    };
     assert_eq!(failed, [jids[200]], "only the one that did it");
-    drop(known);
     rig.end().await;
 }

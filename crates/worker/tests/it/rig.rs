@@ -128,3 +128,18 @@ impl Rig {
         self
     }
 }
+
+/// Waits until a file that a process writes to all the time no longer grows.
+pub(crate) async fn stands_still(file: &Path) {
+    let ended = async {
+        let (mut length, mut still) = (0, 0);
+        while still < 20 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let now = std::fs::metadata(file).expect("it was written to").len();
+            still = if now == length { still + 1 } else { 0 };
+            length = now;
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(10), ended).await;
+    ended.expect("what writes to the file is ended");
+}

@@ -20,7 +20,7 @@ async fn a_running_job_may_end_before_the_worker_does() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_end_in_time_goes_back_unless_it_must_not_run_again() {
     let rig = Rig::with(Duration::from_secs(10), |o| {
-        o.stop_grace = Duration::from_millis(200)
+        o.stop_grace = Duration::from_millis(200);
     })
     .await;
     let long = "import time; time.sleep(60)";
