@@ -127,7 +127,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Kills unfinished jobs (`None`: all of the account). Waiting and queued ones become
     /// `killed` here and now, with their dependents resolved. Claimed and processing ones get a
     /// kill request and are returned, so that the caller can wait for their workers: they can
-    /// never be queued again. Unknown ids are `JobUnknown` and nothing changes.
+    /// never be queued again. Unknown ids are `JobUnknown` and nothing changes. Very many jobs may
+    /// take several transactions, so that others need not wait for all of them.
     async fn job_kill(
         &self,
         account: AccountId,
@@ -226,7 +227,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     // Housekeeping.
 
-    /// Forgets submission keys older than `before`, and workers ended before then.
+    /// Forgets submission keys older than `before`, maps that got no part since (a later one is
+    /// `Conflict`), and workers ended before then.
     async fn housekeep(&self, before: Timestamp) -> Result<()>;
     /// Answers once everything committed so far is on disk, having proved that a write goes through.
     async fn ping(&self) -> Result<()>;

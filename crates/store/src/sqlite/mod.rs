@@ -67,7 +67,8 @@ use writer::{Op, QUEUE_MAX, Writer, Writing};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Page caches, in KiB: the whole system has to be content with 60 MiB when idle.
 const WRITER_CACHE_KIB: u32 = 16_000;
-const READER_CACHE_KIB: u32 = 4_000;
+/// A reader's cache is void after each commit, so a large one would be of no use.
+const READER_CACHE_KIB: u32 = 2_000;
 
 /// What a finished verb promises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,10 +8,12 @@ use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Reads at a time.
+/// Reads at a time ...
 pub(super) const CONNECTIONS: u32 = 4;
+/// ... and of those that may take long, so that a short one never waits for them.
+const LARGE_AT_ONCE: usize = 2;
 
 /// What a read will cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,12 +81,15 @@ pub(super) struct Readers {
     idle: Mutex<Vec<Reader>>,
     /// One permit per connection; closed when the store is.
     permits: Arc<Semaphore>,
+    /// What a large read needs besides.
+    large: Arc<Semaphore>,
 }
 
 impl Readers {
     pub(super) fn new(readers: Vec<Reader>) -> Arc<Self> {
         Arc::new(Self {
             permits: Arc::new(Semaphore::new(readers.len())),
+            large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
             idle: Mutex::new(readers),
         })
     }
@@ -95,18 +100,16 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&mut Reader) -> Result<T> + Send + 'static,
     {
-        let permit = Arc::clone(&self.permits)
-            .acquire_owned()
-            .await
-            .map_err(|_| StoreError::Closed)?;
         if size == Size::Few {
+            let _permit = permit(&self.permits).await?;
             return self.on_connection(read);
         }
+        let permits = (permit(&self.large).await?, permit(&self.permits).await?);
         let readers = Arc::clone(self);
-        // The permit goes along: a caller that gives up does not end the read.
+        // The permits go along: a caller that gives up does not end the read.
         let run = move || {
             let result = readers.on_connection(read);
-            drop(permit);
+            drop(permits);
             result
         };
         tokio::task::spawn_blocking(run)
@@ -137,6 +140,13 @@ impl Readers {
     }
 }
 
+async fn permit(semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
+    Arc::clone(semaphore)
+        .acquire_owned()
+        .await
+        .map_err(|_| StoreError::Closed)
+}
+
 fn in_transaction<T>(
     reader: &mut Reader,
     read: impl FnOnce(&mut Reader) -> Result<T>,
@@ -145,4 +155,43 @@ fn in_transaction<T>(
     let result = read(reader);
     reader.db.prepare_cached("COMMIT")?.execute([])?;
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{sync::mpsc, time::Duration};
+
+    #[tokio::test]
+    async fn a_short_read_does_not_wait_for_long_ones() {
+        let connection = |_| Reader::new(Connection::open_in_memory().expect("a database"));
+        let readers = Readers::new((0..CONNECTIONS).map(connection).collect());
+        let mut long_reads = tokio::task::JoinSet::new();
+        let mut release = Vec::new();
+        for _ in 0..2 * CONNECTIONS {
+            let (go, wait) = mpsc::channel::<()>();
+            release.push(go);
+            let readers = Arc::clone(&readers);
+            long_reads.spawn(async move {
+                let until_released = move |_: &mut Reader| {
+                    let _ = wait.recv();
+                    Ok(())
+                };
+                readers.read(Size::Many, until_released).await
+            });
+        }
+        while readers.lock().len() > CONNECTIONS as usize - LARGE_AT_ONCE {
+            tokio::task::yield_now().await;
+        }
+        let short = readers.read(Size::Few, |_| Ok(7));
+        let answer = tokio::time::timeout(Duration::from_secs(10), short).await;
+        assert_eq!(answer.expect("in time").expect("a read"), 7);
+        drop(release);
+        for result in long_reads.join_all().await {
+            result.expect("a read");
+        }
+        readers.close().await;
+        let closed = readers.read(Size::Few, |_| Ok(())).await;
+        assert!(matches!(closed, Err(StoreError::Closed)));
+    }
 }

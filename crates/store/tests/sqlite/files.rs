@@ -2,12 +2,13 @@
 
 use crate::audit::audit;
 use picloud_store::{
-    JobFilter, Store, StoreError,
+    JobFilter, Store, StoreError, Submission,
     contract::World,
     sqlite::{Durability, Options, SqliteStore},
 };
 use picloud_types::{AccountId, Jid, JidSet, JobState, Payload};
 use rusqlite::Connection;
+use std::path::Path;
 
 #[tokio::test]
 async fn a_second_opener_is_told_who_holds_the_file() {
@@ -70,6 +71,54 @@ async fn a_relaxed_store_keeps_what_it_was_given() {
         .await
         .expect("all there");
     assert_eq!((progress.unfinished, progress.queued), (100, 100));
+    store.close().await;
+    audit(&path);
+}
+
+#[tokio::test]
+async fn the_log_is_moved_into_the_database_while_writing_goes_on() {
+    const MIB: u64 = 1 << 20;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("picloud.db");
+    let options = Options {
+        durability: Durability::Relaxed,
+        ..Options::new(&path)
+    };
+    let store = SqliteStore::open(&options).expect("a store");
+    let world = World::new(&store).await;
+    let log = directory.path().join("picloud.db-wal");
+    let size = |path: &Path| std::fs::metadata(path).expect("a file").len();
+    let large = Payload::Inline(vec![7; 60_000].into());
+    let (mut written, mut longest) = (0, 0);
+    while written < 300 * MIB {
+        let args = vec![large.clone(); 50];
+        written += 50 * 60_000;
+        world
+            .submit(Submission {
+                args,
+                ..world.jobs(1)
+            })
+            .await;
+        longest = longest.max(size(&log));
+    }
+    assert!(longest < 200 * MIB, "the log grew to {longest} bytes");
+    assert!(
+        size(&path) > 100 * MIB,
+        "the database holds what left the log"
+    );
+    let account = world.account;
+    store.close().await;
+    assert!(!log.exists(), "closing leaves one file");
+    let store = SqliteStore::open(&options).expect("a store");
+    let all = JidSet::range(Jid(1), written / 60_000);
+    assert_eq!(
+        store
+            .job_progress(account, all)
+            .await
+            .expect("all there")
+            .queued,
+        written / 60_000
+    );
     store.close().await;
     audit(&path);
 }
