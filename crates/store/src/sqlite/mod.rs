@@ -33,6 +33,7 @@ mod kill;
 mod list;
 mod look;
 mod migrations;
+mod op;
 mod output;
 mod readers;
 mod report;
@@ -50,6 +51,7 @@ mod writer;
 
 use crate::{OnCommit, Result, StoreError};
 use checkpoint::Checkpointer;
+use op::Op;
 use readers::{Reader, Readers, Size};
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use std::{
@@ -61,7 +63,7 @@ use std::{
 };
 use sync::{Log, Progress};
 use tokio::sync::mpsc as channel;
-use writer::{Op, QUEUE_MAX, Writer, Writing};
+use writer::{QUEUE_MAX, Writer, Writing};
 
 /// Nothing should ever wait for a lock; if something does, it is not to fail at once.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -172,7 +174,7 @@ impl SqliteStore {
             .lock()
             .expect("nothing panics while it holds the sender")
             .clone();
-        let (op, answer) = writer::op(durable, closure);
+        let (op, answer) = op::op(durable, closure);
         queue
             .ok_or(StoreError::Closed)?
             .send(op)

@@ -3,7 +3,7 @@
 //! It takes transactions that are committed but perhaps not on disk, syncs the write-ahead log
 //! once for all that are waiting, and only then lets their callers know.
 
-use super::writer::{Fate, Op};
+use super::op::{Fate, Op};
 use std::{
     fs::{File, OpenOptions},
     os::unix::fs::MetadataExt,

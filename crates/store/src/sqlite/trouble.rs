@@ -111,7 +111,7 @@ async fn everyone_in_a_transaction_that_found_no_room_is_told() {
 
 #[tokio::test]
 async fn after_a_failed_sync_nothing_is_promised_any_more() {
-    let (op, answer) = super::writer::op(true, |_| Ok(()));
+    let (op, answer) = super::op::op(true, |_| Ok(()));
     let progress = sync::Progress::new();
     let number = progress.begin_commit();
     let (send, unsynced) = std::sync::mpsc::channel();

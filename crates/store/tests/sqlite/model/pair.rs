@@ -1,6 +1,9 @@
-//! Random lives of a store beside a model so naive that it is plainly right.
+//! The store and the model side by side: each step is done to both, and both must agree.
 
-use crate::{Fresh, open};
+use super::{
+    Step,
+    naive::{Model, ModelJob, plain},
+};
 use bytes::Bytes;
 use picloud_store::{
     AttemptOf, Finished, MapPart, Pick, Report, Started, Store, StoreError, Submission,
@@ -10,217 +13,10 @@ use picloud_types::{
     AccountId, Attempt, DependencyErrors, Failure, Jid, JidSet, JobSpec, JobState, Outcome,
     Payload, Timestamp, Usage, Verdict, WorkerId,
 };
-use proptest::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// One verb with its choices as plain numbers, which are taken modulo what there is.
-#[derive(Clone, Debug)]
-enum Step {
-    Submit {
-        jobs: usize,
-        after: Vec<usize>,
-        ignore: bool,
-        restartable: bool,
-        priority: i32,
-    },
-    MapPart {
-        offset: u64,
-        jobs: usize,
-    },
-    Claim {
-        worker: usize,
-        limit: u32,
-    },
-    Start {
-        worker: usize,
-        job: usize,
-    },
-    Finish {
-        worker: usize,
-        jobs: Vec<usize>,
-        fails: bool,
-    },
-    Return {
-        worker: usize,
-        job: usize,
-    },
-    Late {
-        job: usize,
-    },
-    Kill {
-        jobs: Vec<usize>,
-    },
-    KillAll,
-    WorkerEnd {
-        worker: usize,
-    },
-    Delete {
-        jobs: Vec<usize>,
-    },
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let some = || proptest::collection::vec(0..60_usize, 1..4);
-    prop_oneof![
-        12 => (1..4_usize, proptest::collection::vec(0..60_usize, 0..4), any::<bool>(), any::<bool>(), 4..6)
-            .prop_map(|(jobs, after, ignore, restartable, priority)| Step::Submit { jobs, after, ignore, restartable, priority }),
-        3 => (0..8_u64, 1..4_usize).prop_map(|(offset, jobs)| Step::MapPart { offset, jobs }),
-        12 => (0..2_usize, 1..6_u32).prop_map(|(worker, limit)| Step::Claim { worker, limit }),
-        6 => (0..2_usize, 0..60_usize).prop_map(|(worker, job)| Step::Start { worker, job }),
-        12 => (0..2_usize, some(), any::<bool>()).prop_map(|(worker, jobs, fails)| Step::Finish { worker, jobs, fails }),
-        3 => (0..2_usize, 0..60_usize).prop_map(|(worker, job)| Step::Return { worker, job }),
-        1 => (0..60_usize).prop_map(|job| Step::Late { job }),
-        3 => some().prop_map(|jobs| Step::Kill { jobs }),
-        1 => Just(Step::KillAll),
-        2 => (0..2_usize).prop_map(|worker| Step::WorkerEnd { worker }),
-        4 => some().prop_map(|jobs| Step::Delete { jobs }),
-    ]
-}
-
-#[derive(Clone, Debug)]
-struct ModelJob {
-    state: JobState,
-    attempt: u32,
-    worker: Option<WorkerId>,
-    kill: bool,
-    restartable: bool,
-    priority: i32,
-    ignore: bool,
-    after: BTreeSet<i64>,
-}
-
-/// Jobs in a map, looked through from end to end for every question.
-#[derive(Default)]
-struct Model {
-    jobs: BTreeMap<i64, ModelJob>,
-    next: i64,
-}
-
-impl Model {
-    /// Follows dependencies until nothing changes any more. `ended` are jobs that ended just now.
-    fn settle(&mut self, mut ended: Vec<i64>) {
-        while let Some(jid) = ended.pop() {
-            let failed = self.jobs[&jid].state.is_failed();
-            for (other, job) in &mut self.jobs {
-                if job.state == JobState::Waiting && job.after.remove(&jid) {
-                    if failed && !job.ignore {
-                        job.state = JobState::Stalled;
-                        ended.push(*other);
-                    } else if job.after.is_empty() {
-                        job.state = JobState::Queued;
-                    }
-                }
-            }
-        }
-    }
-
-    fn end(&mut self, jid: i64, state: JobState) {
-        self.jobs.get_mut(&jid).expect("there").state = state;
-    }
-
-    fn submit(&mut self, jids: impl Iterator<Item = i64>, like: &ModelJob) {
-        let failed = like
-            .after
-            .iter()
-            .any(|jid| self.jobs[jid].state.is_failed());
-        let open: BTreeSet<i64> = like
-            .after
-            .iter()
-            .copied()
-            .filter(|jid| !self.jobs[jid].state.is_finished())
-            .collect();
-        let state = match (failed && !like.ignore, open.is_empty()) {
-            (true, _) => JobState::Stalled,
-            (false, true) => JobState::Queued,
-            (false, false) => JobState::Waiting,
-        };
-        for jid in jids {
-            self.jobs.entry(jid).or_insert_with(|| ModelJob {
-                state,
-                after: open.clone(),
-                ..like.clone()
-            });
-        }
-    }
-
-    /// What the claim of a group takes.
-    fn claim(
-        &mut self,
-        worker: WorkerId,
-        priority: i32,
-        restartable: bool,
-        limit: u32,
-    ) -> Vec<(i64, u32)> {
-        let fits = |job: &ModelJob| {
-            (job.state, job.priority, job.restartable) == (JobState::Queued, priority, restartable)
-        };
-        let taken: Vec<i64> = self
-            .jobs
-            .iter()
-            .filter(|(_, job)| fits(job))
-            .map(|(jid, _)| *jid)
-            .take(limit as usize)
-            .collect();
-        taken
-            .into_iter()
-            .map(|jid| (jid, self.hand_out(jid, worker)))
-            .collect()
-    }
-
-    fn hand_out(&mut self, jid: i64, worker: WorkerId) -> u32 {
-        let job = self.jobs.get_mut(&jid).expect("there");
-        (job.state, job.worker, job.attempt) = (JobState::Claimed, Some(worker), job.attempt + 1);
-        job.attempt
-    }
-
-    fn held_by(&self, worker: WorkerId, jid: i64) -> bool {
-        self.jobs.get(&jid).is_some_and(|job| {
-            matches!(job.state, JobState::Claimed | JobState::Processing)
-                && job.worker == Some(worker)
-        })
-    }
-
-    fn kill(&mut self, jids: &BTreeSet<i64>) {
-        let mut ended = Vec::new();
-        for jid in jids {
-            let job = self.jobs.get_mut(jid).expect("there");
-            match job.state {
-                JobState::Waiting | JobState::Queued => {
-                    job.state = JobState::Killed;
-                    ended.push(*jid);
-                }
-                JobState::Claimed | JobState::Processing => job.kill = true,
-                _ => {}
-            }
-        }
-        self.settle(ended);
-    }
-
-    fn worker_end(&mut self, worker: WorkerId) {
-        let held: Vec<i64> = self
-            .jobs
-            .keys()
-            .copied()
-            .filter(|jid| self.held_by(worker, *jid))
-            .collect();
-        let mut ended = Vec::new();
-        for jid in held {
-            let job = self.jobs.get_mut(&jid).expect("there");
-            job.state = match (job.kill, job.restartable) {
-                (true, _) => JobState::Killed,
-                (false, true) => JobState::Queued,
-                (false, false) => JobState::Error,
-            };
-            if job.state.is_finished() {
-                ended.push(jid);
-            }
-        }
-        self.settle(ended);
-    }
-}
+use std::collections::BTreeSet;
 
 /// The store, the model and two workers.
-struct Pair<'s> {
+pub(super) struct Pair<'s> {
     world: World<'s>,
     model: Model,
     workers: [WorkerId; 2],
@@ -229,7 +25,7 @@ struct Pair<'s> {
 }
 
 impl<'s> Pair<'s> {
-    async fn new(store: &'s dyn Store) -> Self {
+    pub(super) async fn new(store: &'s dyn Store) -> Self {
         let world = World::new(store).await;
         let workers = [register(store, "a").await, register(store, "b").await];
         let part = MapPart {
@@ -274,7 +70,7 @@ impl<'s> Pair<'s> {
             .collect()
     }
 
-    async fn apply(&mut self, step: &Step) {
+    pub(super) async fn apply(&mut self, step: &Step) {
         match step {
             Step::Submit {
                 jobs,
@@ -560,7 +356,7 @@ impl<'s> Pair<'s> {
     }
 
     /// Both sides agree on every job there is, and on which there are.
-    async fn compare(&self) {
+    pub(super) async fn compare(&self) {
         let filter = picloud_store::JobFilter::default();
         let page = self
             .world
@@ -600,19 +396,6 @@ impl<'s> Pair<'s> {
             );
         }
         assert_eq!(results.len() as u64, done.len());
-    }
-}
-
-fn plain() -> ModelJob {
-    ModelJob {
-        state: JobState::Queued,
-        attempt: 0,
-        worker: None,
-        kill: false,
-        restartable: true,
-        priority: 5,
-        ignore: false,
-        after: BTreeSet::new(),
     }
 }
 
@@ -658,23 +441,5 @@ fn finished(of: AttemptOf, fails: bool) -> Finished {
         finished: NOW,
         usage: Usage::default(),
         profile: None,
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn any_sequence_of_verbs_ends_where_the_model_does(steps in proptest::collection::vec(step(), 1..80)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
-            let fresh: Fresh = open().await;
-            let mut pair = Pair::new(fresh.store()).await;
-            for step in &steps {
-                pair.apply(step).await;
-                pair.compare().await;
-            }
-            fresh.finish().await;
-        });
     }
 }
