@@ -19,7 +19,7 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 NEXTEST_SUMMARY = re.compile(r"Summary \[.*?\] .*?tests? run: (.*)")
 LIBTEST_SUMMARY = re.compile(r"test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored")
 PYTEST_SUMMARY = re.compile(r"^=* ?(?=\d+ (?:passed|failed|error|skipped))(.*) in [\d.]+s")
-FAILURE = re.compile(r"^\s*(?:(?:FAIL|TIMEOUT|SIG\w+|ABORT|LEAK-FAIL) \[|FAILED |ERROR )(.*)")
+FAILURE = re.compile(r"^\s*(?:(?:FAIL|TIMEOUT|SIG\w+|ABORT|LEAK-FAIL) \[.*?\] \(.*?\)|FAILED|ERROR) (.*)")
 
 
 @dataclass
@@ -35,9 +35,12 @@ class Suite:
     def run(self) -> None:
         print(f"\n=== {self.name}: {' '.join(self.command)}", flush=True)
         began = time.monotonic()
+        # As in a shell where .venv is active: what tests start takes its interpreter from there.
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         process = subprocess.Popen(
             self.command,
             cwd=ROOT,
+            env={**os.environ, "VIRTUAL_ENV": sys.prefix, "PATH": path},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -57,7 +60,9 @@ class Suite:
 
     def read(self, line: str) -> None:
         """Takes the counts from summaries, and the names of what failed."""
-        if found := LIBTEST_SUMMARY.search(line):
+        # nextest shows what a failing test binary said, which has a summary of its own.
+        nextest = "nextest" in self.command
+        if found := None if nextest else LIBTEST_SUMMARY.search(line):
             passed, failed, skipped = map(int, found.groups())
             self.passed += passed
             self.failed += failed
