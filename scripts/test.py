@@ -20,6 +20,7 @@ NEXTEST_SUMMARY = re.compile(r"Summary \[.*?\] .*?tests? run: (.*)")
 LIBTEST_SUMMARY = re.compile(r"test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored")
 PYTEST_SUMMARY = re.compile(r"^=* ?(?=\d+ (?:passed|failed|error|skipped))(.*) in [\d.]+s")
 FAILURE = re.compile(r"^\s*(?:(?:FAIL|TIMEOUT|SIG\w+|ABORT|LEAK-FAIL) \[.*?\] \(.*?\)|FAILED|ERROR) (.*)")
+LIBTEST_FAILURE = re.compile(r"^test (\S+) \.\.\. FAILED$")
 
 
 @dataclass
@@ -75,7 +76,7 @@ class Suite:
                     self.failed += int(number)
                 elif word == "skipped":
                     self.skipped += int(number)
-        elif found := FAILURE.match(line):
+        elif found := FAILURE.match(line) or (None if nextest else LIBTEST_FAILURE.match(line)):
             name = found.group(1).strip()
             if name not in self.failures:
                 self.failures.append(name)
