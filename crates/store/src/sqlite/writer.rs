@@ -209,8 +209,9 @@ impl Writer {
             0
         };
         let committed = run_cached(&self.db, "COMMIT");
-        if committed.is_err() || self.sync.is_none() {
-            self.progress.settled(number);
+        if committed.is_err() && number > 0 {
+            // By way of the sync thread, because earlier transactions may still be there.
+            self.send_to_sync(number, Vec::new());
         }
         committed.map(|()| (number, effects))
     }
@@ -230,21 +231,34 @@ impl Writer {
     }
 
     fn answer_committed(&self, number: u64, ops: Vec<Box<dyn Op>>) {
-        let Some(sync) = self.sync.as_ref().filter(|_| number > 0) else {
-            return ops.into_iter().for_each(|op| op.answer(Fate::Committed));
-        };
-        let (durable, rest): (Vec<_>, Vec<_>) = ops.into_iter().partition(|op| op.is_durable());
-        if let Err(mpsc::SendError(unsynced)) = sync.send(Unsynced {
-            number,
-            ops: durable,
-        }) {
-            // The thread panicked. Nothing can be promised any more.
-            unsynced
-                .ops
-                .into_iter()
-                .for_each(|op| op.answer(Fate::Unsynced));
+        let (durable, rest): (Vec<_>, Vec<_>) = ops
+            .into_iter()
+            .partition(|op| number > 0 && op.is_durable());
+        if number > 0 {
+            self.send_to_sync(number, durable);
         }
-        rest.into_iter().for_each(|op| op.answer(Fate::Committed));
+        for op in rest {
+            op.answer(Fate::Committed);
+        }
+    }
+
+    /// Has `ops` answered once transaction `number` is on disk, or at once where nobody waits for that.
+    fn send_to_sync(&self, number: u64, ops: Vec<Box<dyn Op>>) {
+        let (left, fate) = match &self.sync {
+            None => (ops, Fate::Committed),
+            Some(sync) => match sync.send(Unsynced { number, ops }) {
+                Ok(()) => return,
+                // The thread panicked. Nothing can be promised any more.
+                Err(mpsc::SendError(unsynced)) => {
+                    self.progress.set_broken();
+                    (unsynced.ops, Fate::Unsynced)
+                }
+            },
+        };
+        self.progress.settled(number);
+        for op in left {
+            op.answer(fate);
+        }
     }
 }
 
