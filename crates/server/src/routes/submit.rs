@@ -78,9 +78,7 @@ pub(super) async fn submit(
     app.metrics
         .jobs_submitted
         .fetch_add(made.count, Ordering::Relaxed);
-    if made.queued {
-        app.dispatch.notify_one();
-    }
+    // The store woke the scheduler already, before this was on disk.
     json(Submitted {
         first_jid: made.first_jid,
         count: made.count,

@@ -57,9 +57,6 @@ fn wake(app: &App, reported: &Reported) {
     app.ends.wake(reported.ended.iter().copied());
     app.outputs
         .wake(reported.ended.iter().map(|(_, jid)| ((), *jid)));
-    if reported.queued {
-        app.dispatch.notify_one();
-    }
 }
 
 fn of(attempt: AttemptRef) -> AttemptOf {
