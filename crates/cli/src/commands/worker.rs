@@ -88,7 +88,9 @@ pub(super) fn run(context: &Context, args: Args) -> Result<()> {
     // SAFETY: no other thread runs yet.
     unsafe { std::env::remove_var(TOKEN_VARIABLE) };
 
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // One thread: the worker passes small things on, and waking another thread for each costs a
+    // round trip more than it gains. Hashing and files have threads of their own.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {

@@ -323,3 +323,17 @@ fn a_worker_that_cannot_work_ends_the_start_with_the_fix() {
         "{said:?}"
     );
 }
+
+#[test]
+fn a_lost_administrators_key_does_not_keep_the_server_from_running() {
+    let home = Server::start(&["--no-worker"]).stop();
+    fs::remove_file(home.path("data/client-profile.json")).expect("removed");
+    let server = Server::start_in(home, &["--no-worker"]);
+    assert_eq!(server.ready["api_key"], Value::Null);
+    wait_for("word of it", || {
+        server
+            .log()
+            .contains("not kept in the data directory")
+            .then_some(())
+    });
+}
