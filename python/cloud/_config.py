@@ -135,6 +135,10 @@ def save_profile(name: str, credentials: Credentials) -> Path:
     return path
 
 
+def _same_server(one: object, other: str) -> bool:
+    return str(one or "").rstrip("/") == other.rstrip("/")
+
+
 def credentials(
     api_key: object | None = None, api_secretkey: str | None = None, server_url: str | None = None
 ) -> Credentials:
@@ -149,6 +153,11 @@ def credentials(
     chosen = environ.get("PICLOUD_PROFILE") or found["default"]
     if environ.get("PICLOUD_PROFILE") and chosen not in profiles:
         raise CloudException(f"there is no profile {chosen!r}", kind="no_key", hint=NO_KEY_HINT)
+    server = server_url or environ.get("PICLOUD_SERVER")
+    if server:
+        # A stored secret goes to no server but its own, whatever the environment says.
+        profiles = {name: p for name, p in profiles.items() if _same_server(p.get("server"), server)}
+        chosen = chosen if chosen in profiles else next(iter(profiles), "")
     profile: dict[str, Any] = profiles.get(chosen, {})
     if key is not None and str(profile.get("api_key")) != key:
         # A key without its secret or server: another profile may know them.
@@ -156,7 +165,7 @@ def credentials(
         profile = matching[0] if matching else {**profile, "api_key": None, "api_secretkey": None}
     key = key or profile.get("api_key")
     secret = secret or (profile.get("api_secretkey") if str(profile.get("api_key")) == str(key) else None)
-    server = server_url or environ.get("PICLOUD_SERVER") or profile.get("server")
+    server = server or profile.get("server")
     if not key:
         raise CloudException("no API key is known", kind="no_key", hint=NO_KEY_HINT)
     if not secret:

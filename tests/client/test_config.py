@@ -30,14 +30,26 @@ def test_a_profile_is_found_again_and_nobody_else_can_read_it(home: Path) -> Non
 
 def test_the_environment_goes_over_the_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     save_profile("work", Credentials("http://one:1", "5", "secret", "/ca.pem"))
-    monkeypatch.setenv("PICLOUD_SERVER", "http://two:2")
+    save_profile("home", Credentials("http://two:2", "6", "other"))
+    monkeypatch.setenv("PICLOUD_SERVER", "http://one:1/")
     found = credentials()
-    assert (found.server, found.api_key, found.ca_file) == ("http://two:2", "5", "/ca.pem")
+    assert (found.api_key, found.api_secretkey, found.ca_file) == ("5", "secret", "/ca.pem")
     monkeypatch.setenv("PICLOUD_API_KEY", "job-1-2-3")
     monkeypatch.setenv("PICLOUD_API_SECRETKEY", "token")
     monkeypatch.setenv("PICLOUD_CA_FILE", "")
     found = credentials()
     assert (found.api_key, found.api_secretkey, found.ca_file) == ("job-1-2-3", "token", None)
+
+
+def test_a_stored_secret_goes_to_no_server_but_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    save_profile("work", Credentials("http://one:1", "5", "secret"))
+    monkeypatch.setenv("PICLOUD_SERVER", "http://elsewhere:2")
+    with pytest.raises(cloud.CloudException, match="no API key"):
+        credentials()
+    with pytest.raises(cloud.CloudException, match="secret of API key 5"):
+        credentials(5)
+    with pytest.raises(cloud.CloudException, match="secret of API key 5"):
+        credentials(5, server_url="http://elsewhere:2")
 
 
 def test_explicit_settings_go_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
