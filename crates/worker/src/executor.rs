@@ -3,17 +3,19 @@
 //! Jobs are sent ahead. The process answers in order and answers one before it begins the next,
 //! so when it dies the first unanswered job is the one that ran, and the others go back.
 
+mod death;
+mod streams;
+
 use crate::{
     code::CodeVersion,
     frames::{self, BadFrame, Finished, FromExecutor, SetUp, Status},
     job::Job,
     outcome::{self, Why},
-    output::{JobOutput, PIECE_MAX_BYTES, Piece},
+    output::{JobOutput, PIECE_MAX_BYTES},
     report::Outbox,
     results::{Results, Route},
     session::Line,
-    verdict,
-    zygote::{End, Exit, Forked},
+    zygote::{End, Forked},
 };
 use bytes::BytesMut;
 use nix::{
@@ -36,7 +38,6 @@ use tokio::{
         unix::{OwnedReadHalf, OwnedWriteHalf, pipe},
     },
     sync::{mpsc, oneshot},
-    time::timeout,
 };
 use tracing::debug;
 
@@ -503,68 +504,6 @@ impl Executor {
         Ok(())
     }
 
-    /// What came through a pipe belongs to the job that runs, if one does.
-    fn overhear(&mut self, stream: Stream, read: &std::io::Result<usize>, bytes: &mut BytesMut) {
-        if !matches!(read, Ok(1..)) {
-            match stream {
-                Stream::Stdout => self.stdout = None,
-                _ => self.stderr = None,
-            }
-            return;
-        }
-        self.said(stream, bytes);
-        bytes.clear();
-    }
-
-    fn said(&mut self, stream: Stream, bytes: &[u8]) {
-        let Some(of) = self.window.front().map(|s| s.job.of) else {
-            return;
-        };
-        let mut pieces = Vec::new();
-        if self.output.push(stream, bytes, &mut pieces) {
-            let line =
-                format!("{stream} is longer than what is kept; its middle will be missing\n");
-            self.output
-                .push(Stream::Pilog, line.as_bytes(), &mut pieces);
-        }
-        if self.output_since.is_none() && self.output.is_pending() {
-            self.output_since = Some(Instant::now());
-        }
-        self.forward(of, pieces);
-    }
-
-    fn forward(&self, of: AttemptRef, pieces: Vec<Piece>) {
-        if !pieces.is_empty() {
-            self.shared.outbox.output(of, pieces);
-        }
-    }
-
-    fn flush_output(&mut self) {
-        self.output_since = None;
-        if let Some(of) = self.window.front().map(|s| s.job.of) {
-            let mut pieces = Vec::new();
-            self.output.flush(&mut pieces);
-            self.forward(of, pieces);
-        }
-    }
-
-    /// Reads what the pipes hold at this moment.
-    fn drain_pipes(&mut self) {
-        let mut chunk = vec![0; PIECE_MAX_BYTES];
-        for stream in [Stream::Stdout, Stream::Stderr] {
-            loop {
-                let pipe = match stream {
-                    Stream::Stdout => &self.stdout,
-                    _ => &self.stderr,
-                };
-                match pipe.as_ref().map(|p| p.try_read(&mut chunk)) {
-                    Some(Ok(count @ 1..)) => self.said(stream, &chunk[..count]),
-                    _ => break,
-                }
-            }
-        }
-    }
-
     /// The process says how a job went.
     async fn answered(&mut self, finished: Finished) -> Result<(), BadFrame> {
         let at = self
@@ -599,15 +538,6 @@ impl Executor {
         }
         self.next_head();
         Ok(())
-    }
-
-    fn close_output(&mut self) {
-        self.output_since = None;
-        if let Some(of) = self.window.front().map(|s| s.job.of) {
-            let mut pieces = Vec::new();
-            self.output.finish(&mut pieces);
-            self.forward(of, pieces);
-        }
     }
 
     fn next_head(&mut self) {
@@ -716,95 +646,6 @@ impl Executor {
             usage,
             failure,
             profile,
-        }
-    }
-
-    /// The process is gone or must go: hears its last words, then says what became of its jobs.
-    async fn conclude(&mut self, line_end: LineEnd) {
-        let patience = Duration::from_secs(1);
-        let mut garbled = None;
-        let mut end = None;
-        match line_end {
-            LineEnd::Ended(seen) => {
-                end = Some(seen);
-                garbled = timeout(patience / 2, self.last_words())
-                    .await
-                    .ok()
-                    .flatten();
-            }
-            LineEnd::Closed => {
-                end = timeout(patience, &mut self.end)
-                    .await
-                    .ok()
-                    .and_then(Result::ok);
-            }
-            LineEnd::Garbled(bad) => garbled = Some(bad),
-            LineEnd::Abandoned => {}
-        }
-        let lived_on = end.is_none();
-        let end = match end {
-            Some(end) => end,
-            None => {
-                self.signal(Signal::SIGKILL);
-                let end = timeout(2 * patience, &mut self.end).await;
-                end.ok().and_then(Result::ok).unwrap_or_else(End::unknown)
-            }
-        };
-        self.drain_pipes();
-        if !self.closing
-            && let Some(sent) = self.window.front()
-        {
-            let function = sent.job.spec.spec.function_name.clone();
-            let death = match &garbled {
-                Some(bad) => verdict::garbled(&function, bad),
-                None if lived_on && end.exit != Exit::Unknown => verdict::disconnected(&function),
-                None => verdict::died(&function, end.exit),
-            };
-            if !end.syslog.is_empty() {
-                self.said(Stream::Syslog, end.syslog.as_bytes());
-            }
-            self.close_output();
-            if let Some(sent) = self.window.pop_front() {
-                self.died(sent, death);
-            }
-        }
-        self.closing = true;
-        for sent in std::mem::take(&mut self.window) {
-            self.did_not_begin(sent);
-        }
-        while let Ok(order) = self.orders.try_recv() {
-            self.obey(order);
-        }
-    }
-
-    /// What the process wrote before it ended.
-    async fn last_words(&mut self) -> Option<BadFrame> {
-        while let Ok(1..) = self.read.read_buf(&mut self.inbox).await {
-            if let Err(bad) = self.hear().await {
-                return Some(bad);
-            }
-        }
-        None
-    }
-
-    /// The process ended under this job.
-    fn died(&mut self, sent: Sent, death: Failure) {
-        let job = sent.job;
-        let runtime = self.head.since.elapsed();
-        self.events.push(Event::Answered {
-            of: job.of,
-            spec: job.spec.id,
-            runtime,
-        });
-        let limit = job.spec.spec.max_runtime_ms;
-        let decision = outcome::decide_death(sent.why, death, limit, job.spec.spec.restartable);
-        if let outcome::Decision::Failed(state, failure) = decision {
-            let usage = Usage {
-                runtime_us: u64::try_from(runtime.as_micros()).unwrap_or(u64::MAX),
-                ..Usage::default()
-            };
-            let report = self.end_report(job.of, usage, Some((state, failure)), None);
-            self.shared.outbox.finished(report, Payload::empty());
         }
     }
 }
