@@ -89,7 +89,7 @@ impl Launcher for ProcessLauncher {
                     return Err(io::Error::last_os_error());
                 }
                 if background {
-                    nix::libc::setpriority(nix::libc::PRIO_PROCESS, 0, 10);
+                    nix::libc::setpriority(nix::libc::PRIO_PROCESS, 0, 19);
                 }
                 Ok(())
             });
