@@ -232,7 +232,7 @@ def test_more_functions_than_are_kept_loaded_still_run(executor: Executor) -> No
 
 def test_a_process_is_not_reused_when_the_job_says_so(executor: Executor) -> None:
     spec = executor.function(add, kill_process=True)
-    jid, later = executor.send(spec, 1), executor.send(spec, 1)
+    jid, later = executor.send_together(spec, 1, 1)
     answer = executor.answer(jid)
     assert (answer.status, answer.flags) == (DONE, 1)
     assert executor.end()["code"] == 0
