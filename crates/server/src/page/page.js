@@ -9,7 +9,8 @@ let pages = 1;
 
 async function ask(path, body) {
   const options = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  const response = await fetch(path, options);
+  // Whole, because relative to an address with a key in it a browser refuses to ask.
+  const response = await fetch(location.origin + path, options);
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error ? answer.error.msg : `status ${response.status}`);
   return answer;
