@@ -203,11 +203,12 @@ impl SqliteStore {
     }
 
     async fn shut(&self) {
+        // Readers first: only a last connection that may write moves the log into the database.
+        self.readers.close().await;
         self.queue
             .lock()
             .expect("nothing panics while it holds the sender")
             .take();
-        self.readers.close().await;
         let writer = self
             .writer
             .lock()
