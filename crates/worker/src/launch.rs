@@ -89,13 +89,24 @@ impl Launcher for ProcessLauncher {
                     return Err(io::Error::last_os_error());
                 }
                 if background {
-                    nix::libc::setpriority(nix::libc::PRIO_PROCESS, 0, 19);
+                    run_when_idle();
                 }
                 Ok(())
             });
         }
         let child = command.spawn()?;
         Ok(Launched { child, control })
+    }
+}
+
+/// Gives this process only time that nobody else wants. Being nice is not enough: a nice process
+/// keeps its core for milliseconds after a job could have used it.
+pub(crate) fn run_when_idle() {
+    // SAFETY: the call reads the structure and changes nothing but the scheduling of this process;
+    // it is safe between fork and exec.
+    unsafe {
+        let none = nix::libc::sched_param { sched_priority: 0 };
+        nix::libc::sched_setscheduler(0, nix::libc::SCHED_IDLE, &raw const none);
     }
 }
 

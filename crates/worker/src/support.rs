@@ -7,6 +7,7 @@ use crate::children;
 use std::{
     collections::BTreeMap,
     io,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -31,6 +32,13 @@ pub(crate) fn fill(
     let mut command = Command::new(interpreter);
     command.args(["-I", "-c", WHERE]).stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::null());
+    // SAFETY: only an async-signal-safe system call is made between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            crate::launch::run_when_idle();
+            Ok(())
+        });
+    }
     let child = children::start(|| command.spawn(), |child| child)?;
     let pid = child.id();
     let answer = child.wait_with_output();

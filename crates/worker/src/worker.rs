@@ -29,6 +29,10 @@ use tracing::{debug, info, warn};
 /// An answer to hello that takes longer will not come.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Looking at other interpreters starts each of them. Even with time nobody else wants that slows
+/// what runs beside it, so the first seconds belong to the jobs that waited for the start.
+const OTHERS_AFTER: Duration = Duration::from_secs(2);
+
 /// Settings of a worker. `Options::new` has defaults for all but where the server is.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -275,6 +279,7 @@ async fn discover(pythons: Arc<Pythons>, line: Arc<Line>, others: bool) {
     }
     announce(&pythons, &line).await;
     if others {
+        tokio::time::sleep(OTHERS_AFTER).await;
         let before = pythons.list().len();
         pythons.discover().await;
         if pythons.list().len() > before {

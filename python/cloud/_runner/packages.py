@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 def write(descriptor: int) -> NoReturn:
     """Writes the list as JSON and ends the process: what this imports is large, and used once."""
     try:
-        os.nice(19)  # Jobs that came meanwhile go first.
+        # Jobs that came meanwhile go first.
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         with open(descriptor, "wb", closefd=False) as file:
             file.write(json.dumps(installed()).encode())
     except BaseException:
