@@ -29,6 +29,21 @@ async fn a_second_opener_is_told_who_holds_the_file() {
 }
 
 #[tokio::test]
+async fn an_orderly_close_leaves_no_log_behind() {
+    for _ in 0..30 {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("picloud.db");
+        let store = SqliteStore::open(&Options::new(&path)).expect("a store");
+        store
+            .setting_get_or_insert("word", "written")
+            .await
+            .expect("written");
+        store.close().await;
+        assert!(!path.with_extension("db-wal").exists());
+    }
+}
+
+#[tokio::test]
 async fn a_file_of_a_newer_picloud_is_refused_and_left_alone() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("picloud.db");
