@@ -55,7 +55,7 @@ def test_promise_1_what_was_taken_survives_kill_9_of_every_process(
 def test_promise_1_the_answer_waits_for_the_disk(new_server: Any, tmp_path: Path) -> None:
     """Power loss cannot be had here; that a sync lies between request and answer can be seen."""
     if not Path("/usr/bin/strace").exists():
-        pytest.fail("strace is missing: run scripts/setup.sh")
+        pytest.fail("strace is missing: sudo apt-get install strace")
     server = new_server("--no-worker")
     trace = tmp_path / "trace"
     tracer = subprocess.Popen(
