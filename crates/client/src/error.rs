@@ -10,7 +10,7 @@ pub type Result<T> = std::result::Result<T, ClientError>;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The server understood and said no.
-    #[error("{0}")]
+    #[error(transparent)]
     Refused(#[from] ApiError),
     /// Nobody answered: no server, no route, a connection that broke, a time limit.
     #[error("{reason}")]
