@@ -37,7 +37,14 @@ pub(crate) struct Globals {
     #[arg(short = 'a', long, global = true, value_name = "KEY")]
     pub(crate) api_key: Option<String>,
     /// Secret of the API key; better in the environment, where other users do not see it [env: PICLOUD_API_SECRETKEY]
-    #[arg(short = 'k', long, global = true, value_name = "SECRET")]
+    // Secrets made by earlier versions may begin with a hyphen.
+    #[arg(
+        short = 'k',
+        long,
+        global = true,
+        value_name = "SECRET",
+        allow_hyphen_values = true
+    )]
     pub(crate) api_secretkey: Option<String>,
     /// File of PEM certificates to trust in addition to the system's [env: PICLOUD_CA_FILE]
     #[arg(long, global = true, value_name = "FILE")]

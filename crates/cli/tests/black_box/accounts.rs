@@ -29,6 +29,9 @@ fn a_key_can_be_made_used_and_switched_off() {
     server.run(&["key", "activate", &key]).ended(0);
     server.run(&["-a", &key, "-k", &secret, "jobs"]).ended(0);
     server.run(&["key", "deactivate", "999"]).ended(3);
+
+    // One that begins like an option is a wrong secret, not a wrong command line.
+    server.run(&["-a", &key, "-k", "-x", "jobs"]).ended(3);
 }
 
 #[test]

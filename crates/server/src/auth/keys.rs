@@ -17,9 +17,15 @@ const REMEMBERED: Duration = Duration::from_secs(5);
 /// Keys remembered at one time.
 const REMEMBERED_MAX: usize = 10_000;
 
-/// A new secret.
+/// A new secret. It never begins with a hyphen: `--api-secretkey -Ab…` is taken for another
+/// option by most programs that read a command line.
 pub(crate) fn secret_new() -> String {
-    URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
+    loop {
+        let secret = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
+        if !secret.starts_with('-') {
+            return secret;
+        }
+    }
 }
 
 /// Whom a key stands for.
@@ -138,4 +144,17 @@ pub(crate) async fn key_create(
         api_key: key.key,
         api_secretkey: secret,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::secret_new;
+
+    /// One in sixty-four would.
+    #[test]
+    fn a_secret_never_begins_with_a_hyphen() {
+        for _ in 0..2_000 {
+            assert!(!secret_new().starts_with('-'));
+        }
+    }
 }
