@@ -18,14 +18,16 @@ pub mod spec;
 pub mod state;
 pub mod stream;
 pub mod time;
+pub mod usage;
 
 pub use error::{ApiError, ErrorBody, ErrorKind};
 pub use hash::Hash;
 pub use ids::{AccountId, ApiKey, Attempt, ClassId, Jid, SpecId, WorkerId};
 pub use jids::JidSet;
-pub use outcome::{Failure, Outcome, Usage, Verdict};
+pub use outcome::{CoresOf, Failure, Outcome, ResourceLimit, Verdict};
 pub use payload::Payload;
 pub use spec::{DependencyErrors, JobSpec, Language};
 pub use state::JobState;
 pub use stream::Stream;
 pub use time::Timestamp;
+pub use usage::{Port, Protocol, Sample, Usage};

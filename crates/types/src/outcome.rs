@@ -26,12 +26,54 @@ pub enum Verdict {
     Killed,
     /// It ran longer than `_max_runtime`.
     TimeLimit { limit_ms: u64 },
+    /// More memory than granted: the kernel ended the job, or an allocation in it was refused.
+    OutOfMemory {
+        /// What the job may use: memory of its core type times cores.
+        limit_bytes: u64,
+        /// The most that was seen in use.
+        peak_bytes: u64,
+        /// Allocations that failed, and processes that the kernel ended for want of memory.
+        failures: u64,
+        /// The cheapest core type and count of cores that would have had more than the peak.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fits: Option<CoresOf>,
+    },
+    /// Another limit of its sandbox: the job was ended for it, or failed at it.
+    LimitReached {
+        limit: ResourceLimit,
+        /// The limit, in bytes or as a count.
+        value: u64,
+        /// What was in use when it was noticed, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        used: Option<u64>,
+    },
     /// The worker was lost and the job is not restartable.
     WorkerLost,
     /// A job it depends on failed.
     DependencyFailed { jid: i64 },
     /// The interpreter or the code could not be made ready.
     CouldNotStart { reason: String },
+}
+
+/// So many cores of a type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CoresOf {
+    pub core_type: String,
+    pub cores: u32,
+}
+
+/// What a sandbox limits besides memory and time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ResourceLimit {
+    /// Processes and threads of one sandbox.
+    Processes,
+    /// Descriptors of one process.
+    OpenFiles,
+    /// Bytes in the files of a job: working directory, home and `/tmp`.
+    Disk,
+    /// Files and directories in those.
+    Files,
 }
 
 /// What is known of a job that ended without a result.
@@ -46,20 +88,6 @@ pub struct Failure {
     /// What the user can do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-}
-
-/// What a job used. Times in microseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Usage {
-    /// Wall-clock time of the function itself.
-    #[serde(default)]
-    pub runtime_us: u64,
-    /// Processor time in user mode.
-    #[serde(default)]
-    pub cpu_user_us: u64,
-    /// Processor time in the kernel.
-    #[serde(default)]
-    pub cpu_system_us: u64,
 }
 
 /// The end of a job. Recorded once and never changed.

@@ -243,6 +243,7 @@ fn read_finished(mut frame: Bytes) -> Result<Finished, BadFrame> {
         runtime_us: frame.get_u64(),
         cpu_user_us: frame.get_u64(),
         cpu_system_us: frame.get_u64(),
+        ..Usage::default()
     };
     let length = frame.get_u32() as usize;
     if length >= frame.len() {

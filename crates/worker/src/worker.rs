@@ -14,7 +14,7 @@ use crate::{
 };
 use nix::fcntl::{Flock, FlockArg};
 use picloud_client::{ClientError, WorkerClient};
-use picloud_types::api::workers::{Hello, PythonsUpdate, Welcome};
+use picloud_types::api::workers::{Confinement, Hello, PythonsUpdate, Welcome};
 use std::{
     fs::File,
     io,
@@ -246,6 +246,8 @@ async fn hello(
         compute_units: options.compute_units,
         memory_bytes: options.memory_bytes,
         pythons: pythons.list(),
+        confinement: Confinement::default(),
+        source_ips: None,
     };
     let mut pause = Duration::from_millis(20);
     loop {

@@ -58,6 +58,8 @@ fn row(app: &App, worker: picloud_store::Worker, now: Timestamp) -> WorkerRow {
         compute_units: worker.about.compute_units,
         memory_bytes: worker.about.memory_bytes,
         pythons,
+        confinement: picloud_types::api::workers::Confinement::default(),
+        source_ips: None,
         running: worker.running,
         last_seen,
         connected,

@@ -52,6 +52,7 @@ pub(super) fn ended(of: AttemptOf, outcome: Outcome) -> Finished {
         runtime_us: 30,
         cpu_user_us: 20,
         cpu_system_us: 10,
+        ..Usage::default()
     };
     Finished {
         of,

@@ -214,6 +214,7 @@ pub(super) fn detail(row: &Row<'_>) -> Result<Detail> {
             runtime_us: micros(7)?,
             cpu_user_us: micros(8)?,
             cpu_system_us: micros(9)?,
+            ..Usage::default()
         },
         parent: row.get::<_, Option<i64>>(10)?.map(Jid),
         worker: row.get::<_, Option<i64>>(11)?.map(WorkerId),

@@ -1,6 +1,8 @@
 //! Everything known of a job.
 
-use crate::{Failure, Jid, JidSet, JobSpec, Timestamp};
+use crate::{
+    Failure, Jid, JidSet, JobSpec, Port, Sample, Timestamp, Usage, api::workers::Confinement,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -46,8 +48,20 @@ pub struct JobInfo {
     pub runtime: Option<f64>,
     pub cpu_user: Option<f64>,
     pub cpu_system: Option<f64>,
+    /// Everything it used; of a job that runs, what the last sample says.
+    pub usage: Option<Usage>,
+    /// The last sample, while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<Live>,
+    /// Milliseconds of core time: those of its run time, begun ones counted whole, times its cores.
+    pub core_ms: Option<u64>,
+    /// What those cost, in the installation's currency.
+    pub cost: Option<f64>,
     pub parent_jid: Option<Jid>,
     pub worker: Option<String>,
+    /// What the worker confines it by, once one has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confinement: Option<Confinement>,
     /// Why it still waits, in words; none once it runs.
     pub waiting_because: Option<String>,
     pub failure: Option<Failure>,
@@ -64,4 +78,25 @@ pub struct JobInfo {
     pub args_pickle: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
+}
+
+/// A running job at the moment of its last sample.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Live {
+    pub sample: Sample,
+    /// Cores busy since the sample before: 1.5 is one and a half.
+    pub cpu_cores: f64,
+    /// Ports it listens on.
+    pub ports: Vec<Port>,
+    /// Host on which they are.
+    pub address: String,
+}
+
+/// `GET /v1/jobs/{jid}/series`: samples of the last attempt, oldest first.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Series {
+    pub attempt: u32,
+    pub samples: Vec<Sample>,
+    /// The job has ended, so that no more will come.
+    pub finished: bool,
 }

@@ -9,4 +9,5 @@ pub mod info;
 pub mod jobs;
 pub mod results;
 pub mod service;
+pub mod usage;
 pub mod workers;

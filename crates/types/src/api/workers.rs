@@ -6,8 +6,8 @@
 //! its lease: it ends what it runs and says `hello` again.
 
 use crate::{
-    AccountId, Attempt, Failure, Jid, JobSpec, JobState, SpecId, Stream, Timestamp, Usage,
-    WorkerId, api::service::Package,
+    AccountId, Attempt, Failure, Jid, JobSpec, JobState, Port, Sample, SpecId, Stream, Timestamp,
+    Usage, WorkerId, api::service::Package,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -26,6 +26,54 @@ pub struct Hello {
     pub compute_units: f64,
     pub memory_bytes: u64,
     pub pythons: Vec<WorkerPython>,
+    /// How it keeps jobs apart.
+    #[serde(default)]
+    pub confinement: Confinement,
+    /// Source addresses it can give to jobs of a core type that asks for one of its own; none
+    /// where it has no pool, so that such jobs share its own address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_ips: Option<u32>,
+}
+
+/// What stands between a job and the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Confinement {
+    #[serde(default)]
+    pub isolation: Isolation,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// What a job can see and touch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Isolation {
+    /// Namespaces of its own and a user that owns nothing.
+    Sandbox,
+    /// The same, made without being root: on disk it is the worker's user.
+    RootlessSandbox,
+    /// A plain process of the worker's user: it can do what the worker can.
+    #[default]
+    Process,
+}
+
+impl Isolation {
+    /// Whether a stranger's job would be safe there.
+    pub fn is_sandbox(self) -> bool {
+        self != Self::Process
+    }
+}
+
+/// What holds a job to its share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Limits {
+    Cgroup2,
+    Cgroup1,
+    /// Limits of single processes only: the processes of one job together may use more memory
+    /// than granted, and processor time is shared evenly.
+    #[default]
+    Process,
 }
 
 /// One interpreter of a worker.
@@ -69,6 +117,9 @@ pub struct PullRequest {
     /// Short restartable jobs it takes beyond what runs at once.
     #[serde(default)]
     pub prefetch: u32,
+    /// Source addresses not in use, where it has a pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_source_ips: Option<u32>,
     /// Hang this long when there is nothing, at most 60,000.
     #[serde(default)]
     pub wait_ms: u64,
@@ -95,6 +146,9 @@ pub struct PulledSpec {
     pub compute_units: f64,
     /// Memory one such job holds.
     pub memory_bytes: u64,
+    /// Whether it is to have a source address of its own.
+    #[serde(default)]
+    pub own_ip: bool,
 }
 
 /// A job to run.
@@ -117,7 +171,7 @@ pub struct AttemptRef {
 
 /// Header of the framed `POST /v1/workers/{id}/report`. Frames that follow: the payload of each
 /// of `finished`, then the bytes of each of `output`. Applied in one transaction, in this order:
-/// started, output, finished, returned. Repeating a report is harmless.
+/// started, output, samples, ports, finished, returned. Repeating a report is harmless.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReportHeader {
@@ -130,6 +184,12 @@ pub struct ReportHeader {
     pub returned: Vec<AttemptRef>,
     #[serde(default)]
     pub output: Vec<OutputReport>,
+    /// What jobs that run longer than a second use, about one sample a second.
+    #[serde(default)]
+    pub samples: Vec<SampleReport>,
+    /// Ports, of jobs for which they changed.
+    #[serde(default)]
+    pub ports: Vec<PortsReport>,
     /// Kills received: the job will not start here, or is being interrupted.
     #[serde(default)]
     pub kills_seen: Vec<AttemptRef>,
@@ -170,6 +230,24 @@ pub struct OutputReport {
     pub offset: u64,
 }
 
+/// What a job used so far.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SampleReport {
+    pub jid: Jid,
+    pub attempt: Attempt,
+    #[serde(flatten)]
+    pub sample: Sample,
+}
+
+/// The ports a job listens on now, instead of those said before.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PortsReport {
+    pub jid: Jid,
+    pub attempt: Attempt,
+    pub ports: Vec<Port>,
+}
+
 /// Reply to a report.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct ReportReply {
@@ -202,6 +280,9 @@ pub struct WorkerRow {
     pub compute_units: f64,
     pub memory_bytes: u64,
     pub pythons: Vec<String>,
+    pub confinement: Confinement,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_ips: Option<u32>,
     pub running: u64,
     pub last_seen: Timestamp,
     pub connected: bool,
