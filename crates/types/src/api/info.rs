@@ -86,6 +86,11 @@ pub struct Live {
     pub sample: Sample,
     /// Cores busy since the sample before: 1.5 is one and a half.
     pub cpu_cores: f64,
+    /// The part of it in user mode, and the part in the kernel.
+    #[serde(default)]
+    pub cpu_user_cores: f64,
+    #[serde(default)]
+    pub cpu_system_cores: f64,
     /// Ports it listens on.
     pub ports: Vec<Port>,
     /// Host on which they are.
