@@ -33,7 +33,7 @@ def executor_cpu_us(executor: Executor) -> float:
 def many(executor: Executor, spec: int) -> tuple[float, float]:
     """Microseconds per job: of the clock, and of the executor's processor time."""
     payload = b"\0" + cloudpickle.dumps(((1,), {}))
-    size = len(frame(b"X", bytes(8 + 2 + 24 + 4) + b"\0" + cloudpickle.dumps(None)))
+    size = len(frame(b"X", bytes(8 + 2 + 56 + 4) + b"\0" + cloudpickle.dumps(None)))
     line = executor.line
     line.setblocking(True)
     sent = answered = 0

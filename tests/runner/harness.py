@@ -66,10 +66,10 @@ class Answer:
     """An `X` frame."""
 
     def __init__(self, body: bytes) -> None:
-        head = struct.Struct(">QBBQQQI")
-        self.jid, self.status, self.flags, self.wall_us, self.user_us, self.system_us, length = (
-            head.unpack_from(body)
-        )
+        head = struct.Struct(">QBB7QI")
+        self.jid, self.status, self.flags, *used, length = head.unpack_from(body)
+        self.wall_us, self.user_us, self.system_us = used[:3]
+        self.peak_bytes, self.failures, self.read_bytes, self.written_bytes = used[3:]
         text = body[head.size : head.size + length]
         remarks = json.loads(text) if text else {}
         self.failure: dict[str, Any] = remarks.get("failure") or {}
@@ -123,12 +123,17 @@ class Executor:
 
     # What the worker sends.
 
-    def set_up(self, result_limit: int = 1 << 30, inline_limit: int = 64 << 10) -> None:
+    def set_up(self, result_limit: int = 1 << 30, inline_limit: int = 64 << 10, **more: Any) -> None:
         said = {
             "account": 7,
             "server_url": "http://127.0.0.1:1",
             "result_limit": result_limit,
             "inline_limit": inline_limit,
+            "memory_limit": None,
+            "disk_limit": None,
+            "open_files_limit": None,
+            "pilog": None,
+            **more,
         }
         self.line.sendall(json_frame(b"S", said))
 

@@ -14,6 +14,7 @@ from . import init, kernel
 from .executor import Executor, fault
 from .hygiene import Hygiene, dump_on_signal
 from .line import Line, ready
+from .meter import Meter
 from .streams import Streams
 
 #: Our own descriptors are out of the way of jobs that close, or write to, the first few.
@@ -92,6 +93,7 @@ def _make(order: Order) -> tuple[Executor, Line]:
     )
     for number, own in enumerate((null, out, err)):
         os.dup2(own, number)
+    meter = Meter(_open_clear_refs())
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
     if request.get("code_path"):
@@ -110,13 +112,20 @@ def _make(order: Order) -> tuple[Executor, Line]:
     # The mask the executor will have while jobs run is what hygiene has to remember.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     hygiene = Hygiene(line, crash, (null, out, err), blocked - init.WAITED_FOR)
-    return Executor(line, streams, hygiene, request["scratch"], crash), line
+    return Executor(line, streams, hygiene, meter, request["scratch"], crash), line
 
 
 def _disown(line: Line) -> None:
     """In a child that a job forked: the line is its parent's, a crash is no crash of the job."""
     line.disown()
     faulthandler.enable(2)
+
+
+def _open_clear_refs() -> int:
+    try:
+        return _private(os.open("/proc/self/clear_refs", os.O_WRONLY))
+    except OSError:  # Not built into this kernel, or no `/proc`.
+        return -1
 
 
 def _private(descriptor: int) -> int:

@@ -13,13 +13,13 @@ import os
 import struct
 import traceback
 from json import loads as read_json
-from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from time import perf_counter_ns
 from typing import Any, Callable, NoReturn
 
 from . import context, pickles, verdicts
 from .hygiene import Hygiene
 from .line import DONE, DRAIN, ENDS, EXIT_BROKEN, FAILED, INTERRUPTED, Line, answer
+from .meter import Meter
 from .profiling import profiled
 from .streams import Streams
 
@@ -57,17 +57,19 @@ class _Spec:
 class Executor:
     """One process of one context."""
 
-    def __init__(self, line: Line, streams: Streams, hygiene: Hygiene, scratch: str, crash: int) -> None:
+    def __init__(
+        self, line: Line, streams: Streams, hygiene: Hygiene, meter: Meter, scratch: str, crash: int
+    ) -> None:
         self._line = line
         self._streams = streams
         self._hygiene = hygiene
+        self._meter = meter
         #: Descriptor of the file that `faulthandler` writes to.
         self._crash = crash
         self._dumper = pickles.Dumper(scratch)
         self._specs: dict[int, _Spec] = {}
         self._spec_bytes = 0
         self._loaded: collections.OrderedDict[int, None] = collections.OrderedDict()
-        self._usage = self._cpu_us()
         context.pilog = streams.remark
 
     def serve(self) -> NoReturn:
@@ -196,14 +198,14 @@ class Executor:
                 self._send_stacks()
             last = last or bool(reasons) or self._spec_bytes > _PICKLE_BYTES
             flags = ENDS if last else DRAIN if self._hygiene.unread_bytes() else 0
-            before, self._usage = self._usage, self._cpu_us()
-            usage = (wall_us, self._usage[0] - before[0], self._usage[1] - before[1])
+            usage = self._meter.used(wall_us, 0)
             line.finish(answer(jid, status, payload, remarks, flags, usage))
         except OSError:
             # The job closed the socket, or the worker is gone.
             os._exit(EXIT_BROKEN)
         if flags & ENDS:
             os._exit(0)
+        self._meter.settle()
         if flags & DRAIN:
             line.wait_drained(_DRAIN_TIMEOUT_S)
 
@@ -214,15 +216,6 @@ class Executor:
             self._streams.syslog(written)
             os.ftruncate(self._crash, 0)
             os.lseek(self._crash, 0, os.SEEK_SET)
-
-    @staticmethod
-    def _cpu_us() -> tuple[int, int]:
-        """Processor time so far, ours and that of children that ended. Counted from answer to answer."""
-        own, children = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
-        return (
-            int((own.ru_utime + children.ru_utime) * 1_000_000),
-            int((own.ru_stime + children.ru_stime) * 1_000_000),
-        )
 
 
 def fault(error: BaseException) -> NoReturn:

@@ -29,10 +29,14 @@ _SO_COOKIE = 57
 
 _OUTPUT = struct.Struct(">IcQ")
 _JIDS = struct.Struct(">Q")
-_ANSWER = struct.Struct(">IcQBBQQQI")
+_ANSWER = struct.Struct(">IcQBB7QI")
 
 DONE, FAILED, SKIPPED, INTERRUPTED = range(4)
 ENDS, DRAIN = 1, 2
+
+#: Wall, user and system time in µs, peak memory, failed allocations, bytes read and written.
+Usage = tuple[int, int, int, int, int, int, int]
+NOTHING_USED: Usage = (0, 0, 0, 0, 0, 0, 0)
 
 _CANCEL = ord("C")
 _DRAINED = ord("D")
@@ -45,7 +49,7 @@ def answer(
     payload: bytes = b"\0",
     json: bytes = b"",
     flags: int = 0,
-    usage: tuple[int, int, int] = (0, 0, 0),
+    usage: Usage = NOTHING_USED,
 ) -> bytes:
     """An `X` frame."""
     length = _ANSWER.size - 4 + len(json) + len(payload)
