@@ -2,3 +2,8 @@
 //! the machine it gets, and what it used.
 //!
 //! Knows nothing of jobs, accounts or HTTP, and depends on little, so that it can be read whole.
+
+pub mod layout;
+pub mod namespaces;
+pub mod seccomp;
+pub mod user;
