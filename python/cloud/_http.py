@@ -13,6 +13,7 @@ import random
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from typing import IO, Any, Callable
 
 from ._config import WRONG_KEY_HINT, Config, Credentials
@@ -21,7 +22,7 @@ from ._frames import MEDIA_TYPE, Bytes, dumps
 from ._wire import BadReply, Body, Line, LineBroken, Reply, Target
 from .version import __version__
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "Patience"]
 
 CONNECT_TIMEOUT = 10.0
 IDLE_MAX = 16
@@ -98,8 +99,7 @@ class Connection:
         if body is not None:
             head += f"Content-Type: {content_type}\r\n"
         seconds = self._config.request_timeout + (timeout or 0.0)
-        tries = 0
-        started: float | None = None
+        patience = self.patience()
         while True:
             try:
                 reply = self._once(head, body, seconds, sink, repeat)
@@ -120,15 +120,35 @@ class Connection:
                     return reply
                 failure = refusal(reply)
                 again = failure.status == 503 and failure.retry
-            now = time.monotonic()
-            started = now if started is None else started
-            tries += 1
-            patient = self._answered and now - started < self._config.retry_seconds
-            if not again or not (patient or tries < self._config.retry_attempts):
+            if not again or not patience.pause():
                 raise failure from None
-            pause = min(BACKOFF_MAX, BACKOFF_FIRST * 2 ** min(tries, 10)) * (0.5 + random.random() / 2)
-            if self.closed.wait(pause):
-                raise failure from None
+
+    def stream(self, path: str, headers: dict[str, str] | None = None) -> Iterator[bytes]:
+        """The body of a `GET` as it comes, on a connection of its own; tried once.
+
+        CloudException with `retry` when the server cannot be reached, hangs up, or is silent for too long.
+        """
+        head = f"GET {self._target.prefix}{path} HTTP/1.1\r\n{self._common}"
+        head += "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+        line: Line | None = None
+        try:
+            line = Line(self._target, CONNECT_TIMEOUT)
+            reply, pieces = line.stream(head, self._config.request_timeout)
+            self._answered = True
+            if reply.status >= 300:
+                raise refusal(reply)
+            yield from pieces
+        except BadReply as error:
+            raise self._no_picloud(str(error)) from None
+        except OSError as error:  # among them a broken line and a silent one
+            raise self._unreachable(error) from None
+        finally:
+            if line is not None:
+                line.close()
+
+    def patience(self) -> Patience:
+        """For whoever repeats by himself what `request` would not: as long as `request` would."""
+        return Patience(self)
 
     def _once(
         self,
@@ -193,6 +213,32 @@ class Connection:
     def _no_picloud(self, reason: str) -> CloudException:
         text = f"what listens at {self.credentials.server} is no picloud server: {reason}"
         return CloudException(text, kind="bad_reply", hint=START_HINT)
+
+
+class Patience:
+    """How long a server that fails is asked again: longer when it has answered before."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._tries = 0
+        self._since = 0.0
+
+    def pause(self) -> bool:
+        """Waits before another try. False, at once, when it is time to give up."""
+        connection, config = self._connection, self._connection._config
+        now = time.monotonic()
+        if not self._tries:
+            self._since = now
+        self._tries += 1
+        patient = connection._answered and now - self._since < config.retry_seconds
+        if not (patient or self._tries < config.retry_attempts):
+            return False
+        pause = min(BACKOFF_MAX, BACKOFF_FIRST * 2 ** min(self._tries, 10)) * (0.5 + random.random() / 2)
+        return not connection.closed.wait(pause)
+
+    def renew(self) -> None:
+        """There was a sign of life."""
+        self._tries = 0
 
 
 def refusal(reply: Reply) -> CloudException:

@@ -148,6 +148,20 @@ class Line:
             # As good as hanging up: a server that closes while a request is under way resets.
             raise LineBroken(str(error), answered=self._answering) from None
 
+    def stream(self, head: str, timeout: float) -> tuple[Reply, Iterator[bytes]]:
+        """Sends a request without a body; hands out a good answer's body as it comes, a bad one whole.
+
+        `timeout` is for each piece. The line serves nothing else afterwards.
+        """
+        self._socket.settimeout(timeout)
+        self._send(head, None)
+        self.used = True
+        status, headers, _ = self._head()
+        if status >= 300:
+            return Reply(status, headers, self._body(headers, None)[0]), iter(())
+        pieces = self._chunk_pieces() if _is_chunked(headers) else self._end_pieces()
+        return Reply(status, headers, b""), pieces
+
     def _send(self, head: str, body: Body | None) -> None:
         start = head.encode("latin-1")
         if body is None:
@@ -178,19 +192,21 @@ class Line:
         status, headers, keep = self._head()
         while status < 200:
             status, headers, keep = self._head()
-        target = sink if status < 300 else None
         if status in (204, 304):
             return Reply(status, headers, b""), keep
-        if "chunked" in headers.get("transfer-encoding", "").lower():
-            body = self._chunked(target)
-        elif "content-length" in headers:
-            length = headers["content-length"]
-            if not length.isdigit():
-                raise BadReply(f"the length of the answer is {length!r}")
-            body = self._exactly(int(length), target)
-        else:
-            body, keep = self._to_the_end(target), False
-        return Reply(status, headers, body), keep
+        body, bounded = self._body(headers, sink if status < 300 else None)
+        return Reply(status, headers, body), keep and bounded
+
+    def _body(self, headers: dict[str, str], sink: IO[bytes] | None) -> tuple[Bytes, bool]:
+        """The body, and whether it ended before the connection does."""
+        if _is_chunked(headers):
+            return _collected(self._chunk_pieces(), sink), True
+        length = headers.get("content-length")
+        if length is None:
+            return _collected(self._end_pieces(), sink), False
+        if not length.isdigit():
+            raise BadReply(f"the length of the answer is {length!r}")
+        return self._exactly(int(length), sink), True
 
     def _head(self) -> tuple[int, dict[str, str], bool]:
         buffer = self._buffer
@@ -257,8 +273,7 @@ class Line:
         line, self._buffer = self._buffer[:end], self._buffer[end + 2 :]
         return line
 
-    def _chunked(self, sink: IO[bytes] | None) -> Bytes:
-        parts: list[bytes] = []
+    def _chunk_pieces(self) -> Iterator[bytes]:
         while True:
             size = self._line().partition(b";")[0].strip()
             try:
@@ -268,25 +283,30 @@ class Line:
             if rest == 0:
                 while self._line():  # trailers
                     pass
-                return b"".join(parts)
+                return
             while rest:
                 piece = self._some(min(rest, PIECE))
                 rest -= len(piece)
-                if sink is None:
-                    parts.append(piece)
-                else:
-                    sink.write(piece)
+                yield piece
             if self._line():
                 raise BadReply("a chunk of the answer is longer than it said")
 
-    def _to_the_end(self, sink: IO[bytes] | None) -> Bytes:
-        parts: list[bytes] = []
+    def _end_pieces(self) -> Iterator[bytes]:
         piece, self._buffer = self._buffer, b""
         while True:
-            if sink is None:
-                parts.append(piece)
-            else:
-                sink.write(piece)
+            yield piece
             piece = self._socket.recv(PIECE)
             if not piece:
-                return b"".join(parts)
+                return
+
+
+def _is_chunked(headers: dict[str, str]) -> bool:
+    return "chunked" in headers.get("transfer-encoding", "").lower()
+
+
+def _collected(pieces: Iterator[bytes], sink: IO[bytes] | None) -> Bytes:
+    if sink is None:
+        return b"".join(pieces)
+    for piece in pieces:
+        sink.write(piece)
+    return b""
