@@ -13,6 +13,8 @@ exception cannot be rebuilt here is it a `CloudException`.
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = ["CloudException", "CloudTimeoutError", "RemoteTraceback"]
 
 
@@ -28,6 +30,7 @@ class CloudException(Exception):  # noqa: N818, a name of 2010 that programs cat
         retry: whether the same request may succeed later.
         hint: what can be done about it, or None.
         remote_traceback: traceback text of the job, or None.
+        verdict: why the job failed, as a dict of `kind` and its figures, such as `limit_bytes`; or None.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class CloudException(Exception):  # noqa: N818, a name of 2010 that programs cat
         hint: str | None = None,
         kind: str | None = None,
         remote_traceback: str | None = None,
+        verdict: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(parameter)
         self.parameter = parameter
@@ -48,6 +52,7 @@ class CloudException(Exception):  # noqa: N818, a name of 2010 that programs cat
         self.hint = hint
         self.kind = kind
         self.remote_traceback = remote_traceback
+        self.verdict = verdict
 
     @property
     def code(self) -> int | None:
@@ -72,6 +77,7 @@ class CloudException(Exception):  # noqa: N818, a name of 2010 that programs cat
             self.hint,
             self.kind,
             self.remote_traceback,
+            self.verdict,
         )
         return (type(self), fields)
 
@@ -88,8 +94,9 @@ class CloudTimeoutError(CloudException, TimeoutError):
         hint: str | None = None,
         kind: str | None = "timeout",
         remote_traceback: str | None = None,
+        verdict: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(parameter, jid, status, retry, hint, kind, remote_traceback)
+        super().__init__(parameter, jid, status, retry, hint, kind, remote_traceback, verdict)
 
 
 class RemoteTraceback(Exception):  # noqa: N818, it is a cause, never raised

@@ -20,15 +20,17 @@ def failure_exception(jid: int, state: int, failure: dict[str, Any], pickled: By
     """The exception a job raised, with the remote traceback as its cause; else a CloudException."""
     text = str(failure.get("exception") or "").rstrip()
     verdict = failure.get("verdict")
-    kind = verdict.get("kind") if isinstance(verdict, dict) else None
+    verdict = verdict if isinstance(verdict, dict) else {}
+    kind = verdict.get("kind")
+    hint = failure.get("hint")
     # A function that could not be loaded raised nothing itself: its ImportError would look like one here.
     if state == ERROR and kind != "not_loaded" and len(pickled):
         rebuilt = _rebuild(pickled)
         if rebuilt is not None:
-            return _attach(rebuilt, jid, text)
-    message = _message(state, kind, text)
+            return _attach(rebuilt, jid, text, hint)
+    message = _out_of_memory(verdict, text) if kind == "out_of_memory" else _message(state, kind, text)
     return CloudException(
-        message, jid=jid, hint=failure.get("hint"), kind=kind, remote_traceback=text or None
+        message, jid=jid, hint=hint, kind=kind, remote_traceback=text or None, verdict=verdict or None
     )
 
 
@@ -46,6 +48,17 @@ def _message(state: int, kind: str | None, text: str) -> str:
     return text or "unknown error"
 
 
+def _out_of_memory(verdict: dict[str, Any], text: str) -> str:
+    """The evidence in one sentence, and the traceback below it where there is one."""
+    from ._figures import size
+
+    limit, peak = size(verdict.get("limit_bytes", 0)), size(verdict.get("peak_bytes", 0))
+    count = verdict.get("failures", 0)
+    failures = "one allocation" if count == 1 else f"{count} allocations"
+    said = f"Out of memory: limit {limit}, peak {peak}, {failures} failed"
+    return f"{said}\n{text}" if "\n" in text else said
+
+
 def _rebuild(pickled: Bytes) -> Exception | None:
     try:
         exception = pickle.loads(pickled)
@@ -55,11 +68,13 @@ def _rebuild(pickled: Bytes) -> Exception | None:
     return exception if isinstance(exception, Exception) else None
 
 
-def _attach(exception: Exception, jid: int, text: str) -> Exception:
-    exception.__cause__ = RemoteTraceback(text, jid)
+def _attach(exception: Exception, jid: int, text: str, hint: str | None) -> Exception:
+    # With the tip: notes would say it more plainly, but Python has them only since 3.11.
+    exception.__cause__ = RemoteTraceback(f"{text}\nTIP: {hint}" if hint else text, jid)
     exception.__suppress_context__ = True
     try:
         exception.jid = jid  # type: ignore[attr-defined]
+        exception.hint = hint  # type: ignore[attr-defined]
         exception.remote_traceback = text  # type: ignore[attr-defined]
         add_note = getattr(exception, "add_note", None)
         if add_note is not None:

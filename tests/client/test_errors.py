@@ -32,7 +32,14 @@ def test_the_text_leads_with_the_job_and_ends_with_the_tip() -> None:
 @pytest.mark.parametrize("kind", [cloud.CloudException, cloud.CloudTimeoutError])
 def test_an_exception_survives_pickling_with_all_it_knows(kind: Any) -> None:
     error = kind(
-        "it broke", jid=5, status=409, retry=True, hint="wait", kind="conflict", remote_traceback="tb"
+        "it broke",
+        jid=5,
+        status=409,
+        retry=True,
+        hint="wait",
+        kind="conflict",
+        remote_traceback="tb",
+        verdict={"kind": "conflict"},
     )
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is kind
@@ -87,6 +94,39 @@ def test_a_function_that_could_not_be_loaded_says_so_first() -> None:
     assert str(error).startswith("Job 7: Could not depickle job\n")
     assert isinstance(error, cloud.CloudException)
     assert error.kind == "not_loaded"
+
+
+OUT_OF_MEMORY = {
+    "kind": "out_of_memory",
+    "limit_bytes": 300_000_000,
+    "peak_bytes": 298_123_456,
+    "failures": 3,
+    "fits": {"core_type": "c2", "cores": 1},
+}
+MORE = "it would have fitted with _type='c2'"
+
+
+def test_a_job_the_kernel_ended_for_want_of_memory_tells_the_evidence() -> None:
+    failure = {"exception": "ended by the kernel", "verdict": OUT_OF_MEMORY, "hint": MORE}
+    error = failure_exception(7, ERROR, failure, b"")
+    assert str(error) == (
+        f"Job 7: Out of memory: limit 300.0 MB, peak 298.1 MB, 3 allocations failed\nTIP: {MORE}"
+    )
+    assert isinstance(error, cloud.CloudException)
+    assert (error.kind, error.verdict) == ("out_of_memory", OUT_OF_MEMORY)
+    failure["verdict"] = {**OUT_OF_MEMORY, "failures": 1}
+    assert ", one allocation failed" in str(failure_exception(7, ERROR, failure, b""))
+    failure["exception"] = TEXT
+    assert f"one allocation failed\n{TEXT}\nTIP" in str(failure_exception(7, ERROR, failure, b""))
+
+
+def test_a_job_that_raised_memory_error_raises_it_with_the_tip() -> None:
+    error: Any = failed(ERROR, MemoryError(), verdict=OUT_OF_MEMORY, hint=MORE)
+    assert type(error) is MemoryError
+    assert error.hint == MORE
+    printed = "".join(traceback.format_exception(type(error), error, None))
+    assert printed.count(f"TIP: {MORE}") == 1
+    assert error.remote_traceback == TEXT
 
 
 def test_a_failed_job_is_told_on_the_console_log(caplog: pytest.LogCaptureFixture) -> None:
