@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sized
 from itertools import chain, zip_longest
 from typing import IO, TYPE_CHECKING, Any, Callable
 
+from ._core_types import check_cores
 from ._errors import CloudException
 from ._frames import Bytes, blob_frame, encode, inline_frame
 from ._jids import JidSet
@@ -55,6 +56,7 @@ def submit_call(
 ) -> int:
     """Makes one job and returns its id."""
     check_arguments(func, args, kwargs)
+    check_cores(session, options.core_type, options.cores)
     service = session.check_python()
     pickler = Pickler(session.payload_limit(), options.fast_serialization)
     function = pickler.function(func)
@@ -133,6 +135,7 @@ def submit_map(
         _check_total(total)
         if total == 0:
             return 1, 0
+    check_cores(session, options.core_type, options.cores)
     service = session.check_python()
     pickler = Pickler(session.payload_limit(), options.fast_serialization)
     # One element is checked for all: they differ in value, not in number.
