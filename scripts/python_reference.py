@@ -98,7 +98,8 @@ class Raw:
         self.written = written
 
     def __repr__(self) -> str:
-        return self.written if isinstance(self.written, str) else inspect.formatannotation(self.written)
+        written = getattr(self.written, "__forward_arg__", self.written)  # fields of named tuples
+        return written if isinstance(written, str) else inspect.formatannotation(written)
 
 
 def parsed(value: Callable[..., object]) -> inspect.Signature:

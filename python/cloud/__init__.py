@@ -9,6 +9,7 @@
     332833500
     >>> cloud.info(jid, ['status', 'runtime'])          # what is known of a job
     >>> cloud.call(train, _type='c2', _cores=4)         # more machine for one job
+    >>> cloud.series(jid).memory                        # what it used, second by second
     >>> print(cloud.explain(train))                     # what would be sent, and why
     >>> cloud.start_simulator()                         # or all of it without a server
 
@@ -38,10 +39,12 @@ from ._functions import (
     map,
     result,
     running_on_cloud,
+    series,
     set_dependency_whitelist,
     setkey,
     start_simulator,
     status,
+    watch,
 )
 from ._jids import Jid, JidRange
 from .version import __version__
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from . import account, aio, mp, pool_interface, wait_for
     from ._core import Cloud
     from ._explain import Explanation, explain
+    from ._series import Sample, Series
     from .executor import Executor
 
 __all__ = [
@@ -61,6 +65,8 @@ __all__ = [
     "Jid",
     "JidRange",
     "RemoteTraceback",
+    "Sample",
+    "Series",
     "__version__",
     "account",
     "aio",
@@ -88,11 +94,13 @@ __all__ = [
     "result",
     "running_on_cloud",
     "s1",
+    "series",
     "set_dependency_whitelist",
     "setkey",
     "start_simulator",
     "status",
     "wait_for",
+    "watch",
 ]
 
 c1 = "c1"
@@ -104,13 +112,15 @@ f2 = "f2"
 m1 = "m1"
 """3.25 compute units, 8 GB per core; 1 or 2 cores."""
 s1 = "s1"
-"""As c1; meant for scraping."""
+"""As c1; every job that runs has a source address of its own, on workers that have a pool of them."""
 
 # Loaded when first used: together they would triple the time of `import cloud`.
 _LAZY = {
     "Cloud": "_core",
     "Executor": "executor",
     "Explanation": "_explain",
+    "Sample": "_series",
+    "Series": "_series",
     "explain": "_explain",
     "account": "",
     "aio": "",

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Callable
 
 from ._config import config, credentials
-from ._jids import Jid, JidRange, Jids, JidSet, is_single, owned
+from ._jids import Jid, JidRange, Jids, JidSet, is_single, one, owned
 from ._session import Session, inside_job
 
 if TYPE_CHECKING:
     from ._config import Credentials
+    from ._series import Sample, Series
 
 __all__ = ["Cloud", "current", "finished_statuses", "set_current"]
 
@@ -160,6 +161,18 @@ class Cloud:
         from ._info import info
 
         return info(self._session(), JidSet.of(jids), info_requested)
+
+    def series(self, jid: int) -> Series:
+        """See `cloud.series`."""
+        from ._series import series
+
+        return series(self._session(), one(jid))
+
+    def watch(self, jid: int) -> Iterator[Sample]:
+        """See `cloud.watch`."""
+        from ._series import watch
+
+        return watch(self._session(), one(jid))
 
     def kill(self, jids: Jids | None = None) -> None:
         """See `cloud.kill`."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Callable, overload
+from typing import TYPE_CHECKING, Any, Callable, overload
 
 from . import _core
 from ._config import config_dir
 from ._core import current
 from ._jids import Jid, JidRange, Jids
 from ._session import inside_job
+
+if TYPE_CHECKING:
+    from ._series import Sample, Series
 
 __all__ = [
     "call",
@@ -26,10 +29,12 @@ __all__ = [
     "map",
     "result",
     "running_on_cloud",
+    "series",
     "set_dependency_whitelist",
     "setkey",
     "start_simulator",
     "status",
+    "watch",
 ]
 
 
@@ -40,8 +45,8 @@ def call(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Jid:
     copied: what the job changes in them does not come back.
 
     Keywords for the job rather than for `func`:
-        _type (str): core type, `'c1'` by default.
-        _cores (int): cores of that type, on one machine.
+        _type (str): core type, `'c1'` by default: how fast its cores are, and how much memory each brings.
+        _cores (int): cores of that type, on one machine; each type comes in certain counts.
         _label (str): a tag to filter by, ASCII, at most 200 characters.
         _priority (int): at least 1, 5 by default; lower runs earlier.
         _max_runtime (float): minutes after which the job is killed.
@@ -174,7 +179,26 @@ def info(jids: Jids, info_requested: str | Iterable[str] | None = None) -> dict[
     """What is known of jobs, as `{jid: {field: value}}`.
 
     `info_requested` is a field's name, a list of names, or `'all'`; by default stdout, stderr, status
-    and runtime. Streams hold their last 64,000 bytes, times are aware datetimes in UTC, durations seconds.
+    and runtime. Streams hold their last 64,000 bytes, times are aware datetimes in UTC, durations seconds,
+    sizes bytes. What does not apply is None.
+
+    Fields:
+        status, stdout, stderr, logging, pilog, syslog: state and streams; `pilog` is the platform's.
+        exception, failure: traceback or sentence of a failure; and the failure as data.
+        runtime, created, started, finished, attempt: when and how long.
+        function, label, env, vol, attributes, code_version: what was given when it was made.
+        args, kwargs, func_object: the original objects.
+        memory: `usage` (while it runs), `max_usage`, `failcnt`: allocations that failed.
+        swap: `usage` (while it runs), `max_usage`.
+        disk: `usage` (while it runs) and `max_usage` of its files; `read` and `written` so far.
+        network: `received` and `sent` so far; None where the worker cannot tell.
+        cputime: `user` and `system`, in seconds.
+        cpu_percentage: `user`, `system`, `total` in the last second, while it runs; 100 is one core.
+        ports: `{'tcp': {port: {'address': ..., 'port': ...}}, 'udp': {}}`, while it runs.
+        core_ms, cost: milliseconds of core time that are charged, and their price.
+        worker, confinement, waiting_because, parent_jid, profile: what their names say.
+
+    Figures in groups can be asked for singly, as `'memory.max_usage'`.
 
     Raises TypeError for a field that is no string, ValueError for one that does not exist.
 
@@ -182,6 +206,32 @@ def info(jids: Jids, info_requested: str | Iterable[str] | None = None) -> dict[
     {'stdout': 'hello'}
     """
     return current().info(jids, info_requested)
+
+
+def series(jid: int) -> Series:
+    """What a job used, second by second: while it runs what there is so far, afterwards all of it.
+
+    The samples are kept with the job until it is deleted, and are those of its last attempt.
+
+    >>> series = cloud.series(jid)    # doctest: +SKIP
+    >>> series                        # doctest: +SKIP
+    <Series of job 7: 34 samples, seconds 0 to 33, up to 1.98 cores and 212.4 MB>
+    >>> max(series.memory)            # doctest: +SKIP
+    212402176
+    """
+    return current().series(jid)
+
+
+def watch(jid: int) -> Iterator[Sample]:
+    """The samples of a job live: first those there are, then one a second until the job ends.
+
+    Waits for a job that has not begun, and goes on across a restart of the server. How the job
+    ended is for `cloud.status` or `cloud.result` to say.
+
+    >>> for sample in cloud.watch(jid):    # doctest: +SKIP
+    ...     print(sample.second, sample.cpu_cores, sample.memory)
+    """
+    return current().watch(jid)
 
 
 def kill(jids: Jids | None = None) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import Any, Callable
 
 from ._errors import CloudException
+from ._info_used import USED, USED_PARTS
 from ._jids import JidSet
 from ._session import Session
 
@@ -35,10 +36,6 @@ def _stream(name: str) -> Read:
 def _exception(job: dict[str, Any]) -> str | None:
     failure = job.get("failure")
     return None if failure is None else failure["exception"]
-
-
-def _cputime(job: dict[str, Any]) -> dict[str, Any]:
-    return {"user": job.get("cpu_user"), "system": job.get("cpu_system")}
 
 
 def _pickled(name: str, job: dict[str, Any]) -> Any:
@@ -81,6 +78,8 @@ FIELDS: dict[str, tuple[str | None, Read]] = {
     "started": (None, lambda job: _time(job["started"])),
     "finished": (None, lambda job: _time(job["finished"])),
     "label": (None, _spec("label")),
+    "env": (None, _spec("env")),
+    "vol": (None, lambda job: job["spec"].get("vol") or []),
     "function": (None, _spec("function_name")),
     "code_version": (None, _spec("code_version")),
     "attributes": (None, lambda job: job["spec"]),
@@ -89,9 +88,7 @@ FIELDS: dict[str, tuple[str | None, Read]] = {
     "func_object": ("pickles", _function),
     "func_body": ("pickles", _function),
     "profile": ("profile", lambda job: job.get("profile")),
-    "cputime": (None, _cputime),
-    "cputime.user": (None, lambda job: job.get("cpu_user")),
-    "cputime.system": (None, lambda job: job.get("cpu_system")),
+    **{name: (None, read) for name, read in (*USED.items(), *USED_PARTS.items())},
     "parent_jid": (None, lambda job: job["parent_jid"]),
     "attempt": (None, lambda job: job["attempt"]),
     "worker": (None, lambda job: job["worker"]),
@@ -101,7 +98,7 @@ FIELDS: dict[str, tuple[str | None, Read]] = {
 }
 """Each field: the group to ask the service for, and how it is read from the answer."""
 
-ALIASES = frozenset(("func_body", "cputime.user", "cputime.system", "_hint"))
+ALIASES = frozenset(("func_body", "_hint", *USED_PARTS))
 
 
 def fields_of(requested: str | Iterable[str] | None) -> list[str]:

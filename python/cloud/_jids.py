@@ -14,12 +14,14 @@ from ._errors import CloudException
 
 if TYPE_CHECKING:
     from ._core import Cloud
+    from ._series import Sample, Series
 
 __all__ = ["Jid", "JidRange", "JidSet", "Jids"]
 
 Jids = Union[int, "Iterable[Any]"]
 """One job id, or any iterable of ids and (nested) iterables of ids, such as a `JidRange`."""
 
+USAGE_FIELDS = ("runtime", "cputime", "memory", "swap", "disk", "network", "core_ms", "cost")
 NOT_INTEGERS = "jid(s) must be integers"
 
 
@@ -60,6 +62,18 @@ class Jid(int):
     def info(self, info_requested: str | Iterable[str] | None = None) -> dict[str, Any]:
         """The job's fields, as `cloud.info` but without the dict around them."""
         return self._cloud.info(int(self), info_requested)[int(self)]
+
+    def usage(self) -> dict[str, Any]:
+        """What the job used, so far if it runs: fields of `cloud.info` from `runtime` to `cost`."""
+        return self.info(USAGE_FIELDS)
+
+    def series(self) -> Series:
+        """What the job used second by second, as `cloud.series`."""
+        return self._cloud.series(int(self))
+
+    def watch(self) -> Iterator[Sample]:
+        """The same live, as `cloud.watch`."""
+        return self._cloud.watch(int(self))
 
     def kill(self) -> None:
         """Kills the job, as `cloud.kill`."""
@@ -349,6 +363,14 @@ class JidSet:
             if first <= last:
                 kept.append((first, last))
         return JidSet(kept)
+
+
+def one(jid: Any) -> int:
+    """A single id. TypeError for anything else."""
+    if not is_single(jid):
+        raise TypeError("jid must be an integer")
+    (number,) = JidSet.of(jid)
+    return number
 
 
 def is_single(jids: Any) -> bool:

@@ -19,6 +19,7 @@ from ._core import Cloud, current
 from ._errors import CloudTimeoutError
 from ._jids import Jid, JidRange, Jids, JidSet, is_single
 from ._results import UnorderedResults, raise_failure
+from ._series import Sample, Series
 from ._wait import Deadline, wait
 from ._watch import Watcher
 
@@ -32,7 +33,9 @@ __all__ = [
     "kill",
     "map",
     "result",
+    "series",
     "status",
+    "watch",
 ]
 
 T = TypeVar("T")
@@ -201,6 +204,22 @@ async def status(jids: Jids) -> Any:
 async def info(jids: Jids, info_requested: str | Iterable[str] | None = None) -> dict[int, dict[str, Any]]:
     """As `cloud.info`."""
     return await _threaded(current().info, jids, info_requested)
+
+
+async def series(jid: int) -> Series:
+    """As `cloud.series`."""
+    return await _threaded(current().series, jid)
+
+
+async def watch(jid: int) -> AsyncIterator[Sample]:
+    """As `cloud.watch`, for `async for`."""
+    iterator = current().watch(jid)
+    while True:
+        try:
+            sample = await _threaded(next, iterator)
+        except StopAsyncIteration:
+            return
+        yield sample
 
 
 async def kill(jids: Jids | None = None) -> None:

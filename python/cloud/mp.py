@@ -25,7 +25,9 @@ __all__ = [
     "kill",
     "map",
     "result",
+    "series",
     "status",
+    "watch",
 ]
 
 _cloud = Cloud(multiprocessing.credentials, "multiprocessing")
@@ -42,4 +44,6 @@ join = _cloud.join
 kill = _cloud.kill
 map = _cloud.map
 result = _cloud.result
+series = _cloud.series
 status = _cloud.status
+watch = _cloud.watch
