@@ -3,6 +3,7 @@
 //!
 //! Knows nothing of jobs, accounts or HTTP, and depends on little, so that it can be read whole.
 
+pub mod cgroup;
 pub mod layout;
 pub mod namespaces;
 pub mod seccomp;

@@ -1,0 +1,125 @@
+//! One group: what runs in it, its limits, what it used.
+
+use super::{Dirs, GroupLimits, Reading, ending, limits, reading::Sources};
+use std::{
+    fs::{self, OpenOptions},
+    io,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+/// One control group. Taken away by [`Cgroup::remove`]; dropping it tries once, without waiting.
+#[derive(Debug)]
+pub struct Cgroup {
+    dirs: Dirs,
+    /// The same, each once.
+    all: Vec<PathBuf>,
+    sources: Sources,
+}
+
+impl Cgroup {
+    /// Makes the directories and sets the limits; leaves nothing behind if that fails.
+    pub(super) fn create(dirs: Dirs, limits: &GroupLimits) -> io::Result<Self> {
+        let mut made = Vec::new();
+        let result = dirs.all().into_iter().try_for_each(|dir| {
+            fs::create_dir(&dir)?;
+            made.push(dir);
+            Ok(())
+        });
+        let result = result.and_then(|()| limits::set(&dirs, limits));
+        if let Err(error) = result {
+            for dir in made {
+                let _ = fs::remove_dir(dir);
+            }
+            return Err(error);
+        }
+        Ok(Self::open(dirs))
+    }
+
+    /// A group whose directories exist.
+    pub(super) fn open(dirs: Dirs) -> Self {
+        Self {
+            all: dirs.all(),
+            sources: Sources::new(&dirs),
+            dirs,
+        }
+    }
+
+    /// Open files through which a process enters: it writes `0` to each of them. They work for a
+    /// process that could not open them itself.
+    pub fn entrances(&self) -> io::Result<Vec<OwnedFd>> {
+        self.all
+            .iter()
+            .map(|dir| {
+                let file = OpenOptions::new()
+                    .write(true)
+                    .open(dir.join("cgroup.procs"))?;
+                Ok(file.into())
+            })
+            .collect()
+    }
+
+    /// Changes the limits of what runs. Under v1 less memory than is in use is refused
+    /// (`EBUSY`); under v2 it ends the job.
+    pub fn set_limits(&self, limits: &GroupLimits) -> io::Result<()> {
+        limits::set(&self.dirs, limits)
+    }
+
+    /// All that was used so far.
+    pub fn read(&self) -> io::Result<Reading> {
+        self.sources.read()
+    }
+
+    /// Processor time alone.
+    pub fn cpu_us(&self) -> io::Result<u64> {
+        self.sources.cpu_us()
+    }
+
+    /// Processes that the kernel ended for want of memory.
+    pub fn oom_kills(&self) -> io::Result<u64> {
+        self.sources.oom_kills()
+    }
+
+    /// Forks that were refused.
+    pub fn process_limit_hits(&self) -> io::Result<u64> {
+        self.sources.process_limit_hits()
+    }
+
+    /// What runs in it, including a process that has entered only some of the hierarchies.
+    pub fn pids(&self) -> io::Result<Vec<i32>> {
+        let mut pids = Vec::new();
+        for dir in &self.all {
+            pids.extend(ending::pids(dir)?);
+        }
+        pids.sort_unstable();
+        pids.dedup();
+        Ok(pids)
+    }
+
+    /// Ends every process in it and returns when they are gone. Blocks, up to five seconds.
+    pub fn kill_all(&self) -> io::Result<()> {
+        ending::kill_all(&self.all, ending::PATIENCE)
+    }
+
+    /// Takes it away. Waits for processes that are just ending, up to five seconds; does not end
+    /// any.
+    pub fn remove(mut self) -> io::Result<()> {
+        let all = std::mem::take(&mut self.all);
+        ending::remove(&all, ending::PATIENCE)
+    }
+
+    /// Its directory in the hierarchy of v2, where programs can be attached; a machine with v1
+    /// often has one beside.
+    pub fn v2_dir(&self) -> Option<&Path> {
+        self.dirs.unified.as_deref()
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        for dir in &self.all {
+            // Refused while something runs in it; the next start of the worker sweeps it then.
+            let _ = fs::remove_dir(dir);
+        }
+    }
+}
