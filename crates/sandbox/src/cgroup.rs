@@ -14,6 +14,8 @@ mod limits;
 mod mounts;
 mod parse;
 mod reading;
+#[cfg(test)]
+mod tests;
 
 pub use group::Cgroup;
 pub use limits::GroupLimits;

@@ -11,7 +11,7 @@ use std::{
 /// One control group. Taken away by [`Cgroup::remove`]; dropping it tries once, without waiting.
 #[derive(Debug)]
 pub struct Cgroup {
-    dirs: Dirs,
+    pub(super) dirs: Dirs,
     /// The same, each once.
     all: Vec<PathBuf>,
     sources: Sources,

@@ -8,6 +8,7 @@ use std::{fs, io, path::Path};
 const PERIOD_US: u64 = 20_000;
 /// The kernel refuses less.
 const QUOTA_MIN_US: u64 = 1_000;
+const PAGE_BYTES: u64 = 4_096;
 
 /// What a group may use.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,27 +74,29 @@ fn set_memory_v2(dir: &Path, limit: Option<u64>) -> io::Result<()> {
 }
 
 fn set_memory_v1(dir: &Path, limit: Option<u64>) -> io::Result<()> {
-    let text = limit.map_or_else(|| "-1".to_owned(), |limit| limit.to_string());
-    let (memory, both) = (
-        dir.join("memory.limit_in_bytes"),
-        dir.join("memory.memsw.limit_in_bytes"),
-    );
+    let or_none =
+        |limit: Option<u64>| limit.map_or_else(|| "-1".to_owned(), |limit| limit.to_string());
+    let memory = |limit| write(&dir.join("memory.limit_in_bytes"), &or_none(limit));
+    let both_file = dir.join("memory.memsw.limit_in_bytes");
+    // One page more: the kernel asks for this limit first, and does not count when it refuses.
+    let both = |limit: Option<u64>| {
+        write(
+            &both_file,
+            &or_none(limit.map(|limit| limit.saturating_add(PAGE_BYTES))),
+        )
+    };
     optional(write(&dir.join("memory.swappiness"), "0"))?;
     // Memory and swap together may never be less than memory, not even between two writes.
     // The file is absent where swap is not accounted for.
-    let now = fs::read_to_string(&both)
+    let now = fs::read_to_string(&both_file)
         .ok()
         .and_then(|text| parse::number(&text));
     match now {
-        None => write(&memory, &text),
+        None => memory(limit),
         Some(now) if limit.is_none_or(|limit| limit > now) => {
-            write(&both, &text)?;
-            write(&memory, &text)
+            both(limit).and_then(|()| memory(limit))
         }
-        Some(_) => {
-            write(&memory, &text)?;
-            write(&both, &text)
-        }
+        Some(_) => memory(limit).and_then(|()| both(limit)),
     }
 }
 

@@ -1,0 +1,3 @@
+mod child;
+mod real;
+mod v2;
