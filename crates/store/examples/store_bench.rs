@@ -68,6 +68,8 @@ async fn register(store: &SqliteStore) -> WorkerId {
         compute_units: 2.0,
         memory_bytes: 1 << 30,
         pythons: Vec::new(),
+        confinement: picloud_types::api::workers::Confinement::default(),
+        source_ips: None,
     };
     store
         .worker_register(about, Timestamp(i64::MAX), NOW)
@@ -135,6 +137,7 @@ fn finish(jobs: &[ClaimedJob]) -> Report {
             runtime_us: 10,
             cpu_user_us: 5,
             cpu_system_us: 5,
+            ..Usage::default()
         },
         profile: None,
     });

@@ -11,12 +11,15 @@ pub mod contract;
 mod error;
 mod model;
 pub mod sqlite;
+mod usage;
 
 pub use error::StoreError;
 pub use model::*;
+pub use usage::*;
 
 use async_trait::async_trait;
 use picloud_types::{AccountId, ApiKey, Hash, Jid, JidSet, SpecId, Stream, Timestamp, WorkerId};
+use std::collections::BTreeMap;
 
 /// Result of every verb.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -135,8 +138,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         jids: Option<JidSet>,
         now: Timestamp,
     ) -> Result<Kill>;
-    /// Removes finished jobs and everything that belongs to them: results, output, references
-    /// to blobs and, after the last job, specs. One that is unfinished is `NotFinished`, an unknown one
+    /// Removes finished jobs and everything that belongs to them: results, output, samples, references
+    /// to blobs and, after the last job, specs. What they cost stays in the ledger. One that is unfinished is `NotFinished`, an unknown one
     /// `JobUnknown`; then nothing changes. At most 10,000 a call; the caller splits.
     async fn job_delete(&self, account: AccountId, jids: JidSet) -> Result<u64>;
 
@@ -202,6 +205,22 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         jid: Jid,
         limit: u64,
     ) -> Result<Vec<(Stream, Vec<u8>)>>;
+
+    // What jobs use and cost.
+
+    /// Samples of the last attempt, oldest first: those of seconds after `after`, at most `limit`.
+    async fn series_read(
+        &self,
+        account: AccountId,
+        jid: Jid,
+        after: Option<u32>,
+        limit: u32,
+    ) -> Result<Series>;
+    /// Those of `jids` that run now and of which samples or ports came; others are left out.
+    async fn job_live(&self, account: AccountId, jids: JidSet) -> Result<BTreeMap<Jid, JobLive>>;
+    /// Sums over the ledger, by day where days are kept apart, then largest cost first. With
+    /// nothing kept apart that is one row.
+    async fn usage_read(&self, filter: UsageFilter) -> Result<Vec<UsageSums>>;
 
     // Blobs: what is stored where is the blob crate's; here is who owns and who needs it.
 

@@ -1,10 +1,13 @@
 //! What goes into the store's verbs and what comes out.
 
+use crate::Prices;
 use picloud_types::{
     AccountId, ApiKey, Attempt, ClassId, Failure, Hash, Jid, JidSet, JobSpec, JobState, Outcome,
-    Payload, SpecId, Stream, Timestamp, Usage, WorkerId, api::workers::WorkerPython,
+    Payload, Port, Sample, SpecId, Stream, Timestamp, Usage, WorkerId,
+    api::workers::{Confinement, WorkerPython},
     spec::Requirements,
 };
+use std::sync::Arc;
 
 /// What a transaction did that others should know of at once, before it is on disk: a job may
 /// start while its submission is being synced, since a crash only re-runs it.
@@ -15,7 +18,7 @@ pub struct Committed {
 }
 
 /// Called by a store right after such a transaction, on its own thread: it must not block.
-pub type OnCommit = std::sync::Arc<dyn Fn(Committed) + Send + Sync>;
+pub type OnCommit = Arc<dyn Fn(Committed) + Send + Sync>;
 
 /// An owner of jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,13 +133,21 @@ pub struct Report {
     pub started: Vec<Started>,
     /// Appended to the job's streams. The middle of a stream that grows beyond its limit is dropped.
     pub output: Vec<Output>,
-    /// `claimed` or `processing` becomes the outcome's state.
+    /// Added to the attempt's series, which is thinned as it grows: of every `usage::grain` seconds
+    /// one sample stays. One that is not later than the last one adds nothing.
+    pub samples: Vec<(AttemptOf, Sample)>,
+    /// Replace what the attempt listened on.
+    pub ports: Vec<(AttemptOf, Vec<Port>)>,
+    /// `claimed` or `processing` becomes the outcome's state; what the job costs is kept with
+    /// it and added to the ledger.
     pub finished: Vec<Finished>,
     /// `claimed` or `processing` becomes `queued` again, or `killed` if a kill was requested. (A worker
     /// infers starts from time; that it takes one back is the better knowledge.)
     pub returned: Vec<AttemptOf>,
     /// The kill request is acknowledged: `worker_kills` no longer lists it.
     pub kills_seen: Vec<AttemptOf>,
+    /// What core time costs now.
+    pub prices: Arc<Prices>,
 }
 
 /// One attempt of one job.
@@ -182,6 +193,10 @@ pub struct Reported {
     pub ended: Vec<(AccountId, Jid)>,
     /// Whether some job became queued.
     pub queued: bool,
+    /// Milliseconds of core time that were added to the ledger.
+    pub core_ms: u64,
+    /// Samples that were new.
+    pub samples: u64,
 }
 
 /// A worker that introduces itself.
@@ -194,6 +209,9 @@ pub struct WorkerNew {
     pub compute_units: f64,
     pub memory_bytes: u64,
     pub pythons: Vec<WorkerPython>,
+    pub confinement: Confinement,
+    /// Size of its pool of source addresses; none without one.
+    pub source_ips: Option<u32>,
 }
 
 /// The new life, and what ending earlier ones did.
@@ -267,19 +285,31 @@ pub struct JobDetail {
     pub jid: Jid,
     pub state: JobState,
     pub attempt: Attempt,
-    pub spec: std::sync::Arc<JobSpec>,
+    pub spec: Arc<JobSpec>,
     pub created: Timestamp,
     pub started: Option<Timestamp>,
     pub finished: Option<Timestamp>,
     pub usage: Usage,
+    /// Core time and what it cost; none for a job that has not ended, or ended without having run.
+    pub core_ms: Option<u64>,
+    pub cost_pico: Option<u64>,
     pub parent: Option<Jid>,
     pub worker: Option<WorkerId>,
-    pub worker_name: Option<String>,
+    /// None once the worker is forgotten.
+    pub worker_about: Option<WorkerAbout>,
     pub kill_requested: bool,
     pub failure: Option<Failure>,
     pub profile: Option<String>,
     /// The open dependencies, at most ten of them, while it waits.
     pub waits_for: Vec<Jid>,
+}
+
+/// What a reader of a job is told about its worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerAbout {
+    pub name: String,
+    pub hostname: String,
+    pub confinement: Confinement,
 }
 
 /// Which jobs to list.

@@ -7,7 +7,7 @@ use crate::{
 use bytes::Bytes;
 use picloud_types::{
     AccountId, Attempt, Failure, Jid, JidSet, JobSpec, JobState, Outcome, Payload, Timestamp,
-    Usage, Verdict, WorkerId,
+    Usage, Verdict, WorkerId, api::workers::Confinement,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -94,6 +94,8 @@ pub(super) fn about(name: &str) -> WorkerNew {
         compute_units: 10.5,
         memory_bytes: 8 << 30,
         pythons: Vec::new(),
+        confinement: Confinement::default(),
+        source_ips: None,
     }
 }
 

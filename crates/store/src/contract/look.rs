@@ -210,7 +210,10 @@ pub async fn a_detail_tells_the_whole_life(store: &dyn Store) {
     assert_eq!((job.created, job.parent), (NOW, Some(Jid(77))));
     assert_eq!((job.started, job.finished, job.usage), expected);
     assert_eq!(
-        (job.worker, job.worker_name.clone()),
+        (
+            job.worker,
+            job.worker_about.as_ref().map(|worker| worker.name.clone())
+        ),
         (Some(world.worker), Some(about("first").name))
     );
     assert_eq!(

@@ -16,8 +16,10 @@ pub mod look;
 pub mod maps;
 pub mod output;
 pub mod report;
+pub mod samples;
 pub mod submit;
 pub mod upkeep;
+pub mod usage;
 pub mod workers;
 
 pub use fixture::{NOW, World};
@@ -137,6 +139,18 @@ macro_rules! store_contract {
                 a_success_cannot_be_called_a_failure,
                 a_token_is_good_while_the_attempt_lives,
             ],
+            samples: [
+                a_series_is_read_from_any_second,
+                a_repeated_sample_is_stored_once,
+                samples_of_a_lost_attempt_are_refused,
+                a_long_series_is_thinned_by_the_age_of_the_job,
+                a_series_with_holes_keeps_a_sample_of_every_part,
+                a_new_attempt_begins_a_new_series,
+                a_short_last_attempt_leaves_no_samples_of_an_earlier_one,
+                a_job_killed_in_the_queue_keeps_the_series_of_its_last_attempt,
+                a_running_job_shows_its_last_samples_peaks_and_ports,
+                samples_go_with_their_job,
+            ],
             submit: [
                 ids_follow_one_another,
                 a_repeated_key_gets_the_first_answer,
@@ -150,6 +164,15 @@ macro_rules! store_contract {
                 ended_workers_are_forgotten,
                 a_closed_store_says_so,
                 a_ping_goes_through,
+            ],
+            usage: [
+                what_a_job_used_is_kept_in_full,
+                the_ledger_adds_up_by_what_is_asked,
+                an_end_is_charged_once,
+                a_job_that_never_ran_costs_nothing,
+                the_ledger_stays_when_jobs_are_deleted,
+                absurd_figures_do_not_make_reports_fail,
+                a_core_type_without_a_price_costs_nothing,
             ],
             workers: [
                 lives_are_listed_with_what_they_run,

@@ -78,10 +78,10 @@ pub async fn reports_of_other_attempts_and_workers_are_refused(store: &dyn Store
     let job = world.claim_one().await;
     let everything = |of: AttemptOf| Report {
         started: vec![Started { of, at: NOW }],
-        output: vec![],
         finished: vec![done(of)],
         returned: vec![of],
         kills_seen: vec![of],
+        ..Report::default()
     };
     let wrong = [
         (

@@ -58,7 +58,7 @@ pub async fn ended_workers_are_forgotten(store: &dyn Store) {
         .await
         .expect("known");
     assert_eq!(
-        (job[0].worker, &job[0].worker_name),
+        (job[0].worker, &job[0].worker_about),
         (Some(world.worker), &None),
         "its jobs stay, without the name"
     );

@@ -29,6 +29,8 @@ pub(super) fn delete(w: &mut Writing<'_>, account: AccountId, jids: &JidSet) -> 
             "job_outcomes",
             "output_heads",
             "output_chunks",
+            "job_samples",
+            "job_live",
             "jobs",
         ] {
             w.db.prepare_cached(&format!("DELETE FROM {table} WHERE jid BETWEEN ?1 AND ?2"))?

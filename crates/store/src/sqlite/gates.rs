@@ -5,7 +5,7 @@
 //! failed and failures count, they are stalled, which is the failure of a member of other
 //! gates. Chains of any length are followed with a list, not by recursion.
 
-use super::{rows, writer::Writing};
+use super::{rows, samples, writer::Writing};
 use crate::Result;
 use picloud_types::{
     AccountId, DependencyErrors, Failure, Jid, JidSet, JobState, Timestamp, Verdict,
@@ -198,6 +198,7 @@ pub(super) fn end_unstarted(
     for job in jobs {
         end.execute((job.jid.0, to as u8, now.0))?;
         outcome.execute((job.jid.0, &failure))?;
+        samples::end(w, job.jid)?;
     }
     w.moved(Some(from), Some(to), jobs.len() as u64);
     Ok(())

@@ -1,7 +1,7 @@
 //! A page of jobs, newest first.
 
 use super::{
-    look::{self, DETAIL},
+    look::{self, BESIDE, DETAIL},
     readers::Reader,
     rows,
 };
@@ -117,7 +117,7 @@ fn query(filter: &JobFilter, walk: Walk) -> String {
         String::new()
     };
     format!(
-        "SELECT {DETAIL} FROM jobs AS j INDEXED BY {index}
+        "SELECT {DETAIL} FROM jobs AS j INDEXED BY {index} {BESIDE}
           WHERE j.account_id = :account AND j.jid < :before{condition}{of_spec}
             AND (1 << j.state) & :states AND (:parent IS NULL OR j.parent_jid = :parent)
             AND (:label IS NULL OR TRUE) AND (:function IS NULL OR TRUE)

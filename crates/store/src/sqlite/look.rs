@@ -4,7 +4,7 @@ use super::{
     readers::{self, Reader},
     rows,
 };
-use crate::{JobDetail, JobResult, Progress, Result, SpecRow, StatusRun, StoreError};
+use crate::{JobDetail, JobResult, Progress, Result, SpecRow, StatusRun, StoreError, WorkerAbout};
 use picloud_types::{
     AccountId, Attempt, Jid, JidSet, JobState, Payload, SpecId, Timestamp, Usage, WorkerId,
 };
@@ -184,13 +184,16 @@ pub(super) fn results(
     Ok(results)
 }
 
-/// Columns that `detail` reads, after which a query goes on with FROM `jobs AS j`.
+/// Columns that `detail` reads. The query goes on with FROM `jobs AS j`, then `BESIDE`.
 pub(super) const DETAIL: &str =
     "j.jid, j.state, j.attempt, j.spec_id, j.created_ms, j.started_ms, j.finished_ms, j.runtime_us,
         j.cpu_user_us, j.cpu_system_us, j.parent_jid, j.worker_id, j.kill, j.gate_id,
-        (SELECT name FROM workers WHERE id = j.worker_id),
-        (SELECT failure FROM job_outcomes WHERE jid = j.jid),
-        (SELECT profile FROM job_outcomes WHERE jid = j.jid)";
+        k.name, k.hostname, k.confinement, o.failure, o.profile, o.core_ms, o.cost_pico,
+        o.memory_peak_bytes, o.memory_failures, o.swap_peak_bytes, o.disk_peak_bytes,
+        o.disk_read_bytes, o.disk_write_bytes, o.net_received_bytes, o.net_sent_bytes";
+/// The other tables of `DETAIL`.
+pub(super) const BESIDE: &str =
+    "LEFT JOIN workers AS k ON k.id = j.worker_id LEFT JOIN job_outcomes AS o ON o.jid = j.jid";
 
 /// A job's row before its spec and its open dependencies are looked up.
 pub(super) struct Detail {
@@ -202,6 +205,10 @@ pub(super) struct Detail {
 pub(super) fn detail(row: &Row<'_>) -> Result<Detail> {
     let time = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(Timestamp));
     let micros = |column| Ok::<_, rusqlite::Error>(rows::unsigned(row.get(column)?));
+    let perhaps =
+        |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(rows::unsigned));
+    // A job without an outcome has none of it.
+    let amount = |column| Ok::<_, rusqlite::Error>(perhaps(column)?.unwrap_or(0));
     let job = JobDetail {
         jid: Jid(row.get(0)?),
         state: rows::state(row, 1)?,
@@ -214,14 +221,23 @@ pub(super) fn detail(row: &Row<'_>) -> Result<Detail> {
             runtime_us: micros(7)?,
             cpu_user_us: micros(8)?,
             cpu_system_us: micros(9)?,
-            ..Usage::default()
+            memory_peak_bytes: amount(21)?,
+            memory_failures: amount(22)?,
+            swap_peak_bytes: amount(23)?,
+            disk_peak_bytes: amount(24)?,
+            disk_read_bytes: amount(25)?,
+            disk_write_bytes: amount(26)?,
+            net_received_bytes: perhaps(27)?,
+            net_sent_bytes: perhaps(28)?,
         },
+        core_ms: perhaps(19)?,
+        cost_pico: perhaps(20)?,
         parent: row.get::<_, Option<i64>>(10)?.map(Jid),
         worker: row.get::<_, Option<i64>>(11)?.map(WorkerId),
         kill_requested: row.get::<_, i64>(12)? > 0,
-        worker_name: row.get(14)?,
-        failure: rows::failure(row, 15)?,
-        profile: row.get(16)?,
+        worker_about: worker(row)?,
+        failure: rows::failure(row, 17)?,
+        profile: row.get(18)?,
         waits_for: Vec::new(),
     };
     Ok(Detail {
@@ -229,6 +245,18 @@ pub(super) fn detail(row: &Row<'_>) -> Result<Detail> {
         spec: SpecId(row.get(3)?),
         gate: row.get(13)?,
     })
+}
+
+fn worker(row: &Row<'_>) -> Result<Option<WorkerAbout>> {
+    let Some(name) = row.get(14)? else {
+        return Ok(None);
+    };
+    let confinement: String = row.get(16)?;
+    Ok(Some(WorkerAbout {
+        name,
+        hostname: row.get(15)?,
+        confinement: rows::json("confinement", &confinement)?,
+    }))
 }
 
 /// Completes rows.
@@ -271,7 +299,7 @@ pub(super) fn find(
         )));
     }
     let sql = format!(
-        "SELECT {DETAIL} FROM jobs AS j NOT INDEXED WHERE j.account_id = ?1 AND j.jid BETWEEN ?2 AND ?3 ORDER BY j.jid"
+        "SELECT {DETAIL} FROM jobs AS j NOT INDEXED {BESIDE} WHERE j.account_id = ?1 AND j.jid BETWEEN ?2 AND ?3 ORDER BY j.jid"
     );
     let mut details = Vec::new();
     for range in jids.ranges() {

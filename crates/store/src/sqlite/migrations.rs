@@ -5,7 +5,10 @@ use crate::{Result, StoreError};
 use rusqlite::Connection;
 
 /// Each brings a file from the format before it to its own: the first one makes format 1.
-const STEPS: &[&str] = &[include_str!("migrations/0001.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+];
 
 /// Brings the file to the present format, each step in its own transaction.
 pub(super) fn run(connection: &mut Connection) -> Result<()> {

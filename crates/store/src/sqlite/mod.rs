@@ -30,6 +30,7 @@ mod delete;
 mod gates;
 mod housekeeping;
 mod kill;
+mod ledger;
 mod list;
 mod look;
 mod migrations;
@@ -38,6 +39,7 @@ mod output;
 mod readers;
 mod report;
 mod rows;
+mod samples;
 #[cfg(test)]
 mod scale;
 mod specs;

@@ -2,18 +2,20 @@
 
 use super::{
     gates::{self, End},
-    output, rows,
+    ledger::{self, Ledger},
+    output, rows, samples,
     submit::hold_payload,
     workers,
     writer::Writing,
 };
 use crate::{AttemptOf, Finished, Report, Reported, Result, Started, StoreError};
-use picloud_types::{AccountId, JobState, Outcome, Timestamp, WorkerId};
+use picloud_types::{AccountId, JobState, Outcome, SpecId, Timestamp, WorkerId};
 use std::collections::HashSet;
 
 /// The parts of a job's row that decide whether a worker may speak for it.
 pub(super) struct Attempted {
     pub(super) account: AccountId,
+    pub(super) spec: SpecId,
     pub(super) state: JobState,
     pub(super) kill: bool,
 }
@@ -26,6 +28,8 @@ struct Applying<'r> {
     /// Attempts this very report ends: what else it says of them is in order.
     over: HashSet<AttemptOf>,
     ends: Vec<End>,
+    ledger: Ledger,
+    samples: u64,
     report: &'r Report,
 }
 
@@ -42,27 +46,40 @@ pub(super) fn report(
         refused: HashSet::new(),
         over: HashSet::new(),
         ends: Vec::new(),
+        ledger: Ledger::default(),
+        samples: 0,
         report,
     };
     let queued = applying.apply(w)?;
     // In the order of the report, so that an answer is the same each time.
     let Applying {
-        mut refused, ends, ..
+        mut refused,
+        ends,
+        ledger,
+        samples,
+        ..
     } = applying;
+    let core_ms = ledger.core_ms;
+    ledger.store(w, now)?;
     let refused = mentioned(report).filter(|of| refused.remove(of)).collect();
     Ok(Reported {
         refused,
         ended: gates::named(&ends),
         queued,
+        core_ms,
+        samples,
     })
 }
 
 fn mentioned(report: &Report) -> impl Iterator<Item = AttemptOf> {
     let started = report.started.iter().map(|part| part.of);
     let output = report.output.iter().map(|part| part.of);
+    let samples = report.samples.iter().map(|(of, _)| *of);
+    let ports = report.ports.iter().map(|(of, _)| *of);
     let finished = report.finished.iter().map(|part| part.of);
     let rest = report.returned.iter().chain(&report.kills_seen).copied();
-    started.chain(output).chain(finished).chain(rest)
+    let spoken = started.chain(output).chain(samples).chain(ports);
+    spoken.chain(finished).chain(rest)
 }
 
 impl Applying<'_> {
@@ -80,6 +97,14 @@ impl Applying<'_> {
         output::append(w, &report.output, |w, of| {
             self.may_speak(w, of).map(|job| job.is_some())
         })?;
+        self.samples += samples::append(w, &report.samples, |w, of| {
+            self.may_speak(w, of).map(|job| job.is_some())
+        })?;
+        for (of, ports) in &report.ports {
+            if self.may_speak(w, *of)?.is_some() {
+                samples::ports(w, *of, ports)?;
+            }
+        }
         for finished in &report.finished {
             self.finished(w, finished)?;
         }
@@ -96,7 +121,7 @@ impl Applying<'_> {
     /// The job, if the worker holds exactly this attempt; refuses it otherwise.
     fn may_speak(&mut self, w: &Writing<'_>, of: AttemptOf) -> Result<Option<Attempted>> {
         let mut statement = w.db.prepare_cached(
-            "SELECT account_id, state, kill FROM jobs
+            "SELECT account_id, state, kill, spec_id FROM jobs
               WHERE jid = ?1 AND attempt = ?2 AND worker_id = ?3 AND state IN (2, 3)",
         )?;
         let mut found = statement.query((of.jid.0, of.attempt.0, self.worker.0))?;
@@ -106,6 +131,7 @@ impl Applying<'_> {
         };
         Ok(Some(Attempted {
             account: AccountId(row.get(0)?),
+            spec: SpecId(row.get(3)?),
             state: rows::state(row, 1)?,
             kill: row.get::<_, i64>(2)? > 0,
         }))
@@ -158,11 +184,35 @@ impl Applying<'_> {
             Outcome::Done { .. } => None,
             Outcome::Failed { failure, .. } => Some(rows::to_json(failure)),
         };
+        let meter = ledger::meter(w, job.spec)?;
+        let charge = self
+            .ledger
+            .charge(job.account, meter, usage, &self.report.prices);
         let (bytes, hash, size) = rows::payload_columns(payload);
         w.db.prepare_cached(
-            "INSERT INTO job_outcomes (jid, bytes, blob_hash, blob_size, failure, profile) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO job_outcomes (jid, bytes, blob_hash, blob_size, failure, profile, core_ms, cost_pico, memory_peak_bytes,
+                 memory_failures, swap_peak_bytes, disk_peak_bytes, disk_read_bytes, disk_write_bytes, net_received_bytes, net_sent_bytes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )?
-        .execute((jid, bytes, hash, size, failure, &finished.profile))?;
+        .execute((
+            jid,
+            bytes,
+            hash,
+            size,
+            failure,
+            &finished.profile,
+            rows::signed(charge.core_ms),
+            rows::signed(charge.cost_pico),
+            rows::signed(usage.memory_peak_bytes),
+            rows::signed(usage.memory_failures),
+            rows::signed(usage.swap_peak_bytes),
+            rows::signed(usage.disk_peak_bytes),
+            rows::signed(usage.disk_read_bytes),
+            rows::signed(usage.disk_write_bytes),
+            usage.net_received_bytes.map(rows::signed),
+            usage.net_sent_bytes.map(rows::signed),
+        ))?;
+        samples::end(w, finished.of.jid)?;
         w.moved(Some(job.state), Some(state), 1);
         self.over.insert(finished.of);
         self.ends.push(End {

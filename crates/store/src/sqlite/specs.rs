@@ -158,6 +158,7 @@ fn remove(w: &mut Writing<'_>, account: AccountId, spec: SpecId, hash: Hash) -> 
     w.db.prepare_cached("DELETE FROM specs WHERE id = ?1")?
         .execute([spec.0])?;
     w.memory.specs.remove(&spec);
+    w.memory.meters.remove(&spec);
     w.memory.specs_by_hash.remove(&(account.0, hash));
     Ok(())
 }

@@ -1,19 +1,20 @@
 //! The verbs of `Store`, each handed to the file of its subject.
 
 use super::{
-    SqliteStore, accounts, blobs, claim, delete, housekeeping, kill, list, look, output,
-    readers::Size, report, specs::Prepared, submit, workers,
+    SqliteStore, accounts, blobs, claim, delete, housekeeping, kill, ledger, list, look, output,
+    readers::Size, report, samples, specs::Prepared, submit, workers,
 };
 use crate::{
-    Account, AttemptOf, Backlog, Claimed, Ended, JobDetail, JobFilter, JobResult, Key, Kill,
-    OutputSlice, Pick, Progress, Report, Reported, Result, SpecRow, StatusRun, Store, Submission,
-    Submitted, Worker, WorkerNew, WorkerRegistered,
+    Account, AttemptOf, Backlog, Claimed, Ended, JobDetail, JobFilter, JobLive, JobResult, Key,
+    Kill, OutputSlice, Pick, Progress, Report, Reported, Result, Series, SpecRow, StatusRun, Store,
+    Submission, Submitted, UsageFilter, UsageSums, Worker, WorkerNew, WorkerRegistered,
 };
 use async_trait::async_trait;
 use picloud_types::{
     AccountId, ApiKey, Attempt, Hash, Jid, JidSet, JobState, Payload, SpecId, Stream, Timestamp,
     WorkerId,
 };
+use std::collections::BTreeMap;
 
 /// The caller hears of it once it is on disk.
 const SYNCED: bool = true;
@@ -277,6 +278,29 @@ impl Store for SqliteStore {
             output::tails(&r.db, account, jid, limit)
         })
         .await
+    }
+
+    async fn series_read(
+        &self,
+        account: AccountId,
+        jid: Jid,
+        after: Option<u32>,
+        limit: u32,
+    ) -> Result<Series> {
+        self.read_synced(Size::Many, move |r| {
+            samples::series(&r.db, account, jid, after, limit)
+        })
+        .await
+    }
+
+    async fn job_live(&self, account: AccountId, jids: JidSet) -> Result<BTreeMap<Jid, JobLive>> {
+        self.read_synced(Size::Many, move |r| samples::running(&r.db, account, &jids))
+            .await
+    }
+
+    async fn usage_read(&self, filter: UsageFilter) -> Result<Vec<UsageSums>> {
+        self.read_synced(Size::Many, move |r| ledger::read(&r.db, &filter))
+            .await
     }
 
     async fn blob_missing(

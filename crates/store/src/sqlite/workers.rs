@@ -38,8 +38,8 @@ pub(super) fn register(
     let earlier = ids(named.query_map([&worker.name], |row| row.get(0))?)?;
     let ended = end_all(w, earlier, now)?;
     w.db.prepare_cached(
-        "INSERT INTO workers (name, hostname, version, cpus, compute_units, memory_bytes, pythons, lease_until_ms, started_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO workers (name, hostname, version, cpus, compute_units, memory_bytes, pythons, lease_until_ms, started_ms, confinement, source_ips)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute((
         &worker.name,
@@ -51,6 +51,8 @@ pub(super) fn register(
         rows::to_json(&worker.pythons),
         lease_until.0,
         now.0,
+        rows::to_json(&worker.confinement),
+        worker.source_ips,
     ))?;
     Ok(WorkerRegistered {
         worker: WorkerId(w.db.last_insert_rowid()),
@@ -194,13 +196,13 @@ fn lost() -> Failure {
 pub(super) fn list(db: &Connection, since: Timestamp) -> Result<Vec<Worker>> {
     let mut statement = db.prepare_cached(
         "SELECT id, name, hostname, version, cpus, compute_units, memory_bytes, pythons, lease_until_ms, started_ms, ended_ms,
-                (SELECT count(*) FROM jobs INDEXED BY jobs_running WHERE worker_id = workers.id AND state IN (2, 3))
+                confinement, source_ips, (SELECT count(*) FROM jobs INDEXED BY jobs_running WHERE worker_id = workers.id AND state IN (2, 3))
            FROM workers WHERE ended_ms IS NULL OR ended_ms > ?1 ORDER BY id",
     )?;
     let mut found = statement.query([since.0])?;
     let mut workers = Vec::new();
     while let Some(row) = found.next()? {
-        let pythons: String = row.get(7)?;
+        let (pythons, confinement): (String, String) = (row.get(7)?, row.get(11)?);
         workers.push(Worker {
             id: WorkerId(row.get(0)?),
             about: WorkerNew {
@@ -211,11 +213,13 @@ pub(super) fn list(db: &Connection, since: Timestamp) -> Result<Vec<Worker>> {
                 compute_units: row.get(5)?,
                 memory_bytes: rows::unsigned(row.get(6)?),
                 pythons: rows::json("interpreter list", &pythons)?,
+                confinement: rows::json("confinement", &confinement)?,
+                source_ips: row.get(12)?,
             },
             lease_until: Timestamp(row.get(8)?),
             started: Timestamp(row.get(9)?),
             ended: row.get::<_, Option<i64>>(10)?.map(Timestamp),
-            running: rows::unsigned(row.get(11)?),
+            running: rows::unsigned(row.get(13)?),
         });
     }
     Ok(workers)

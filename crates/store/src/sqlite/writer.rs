@@ -7,6 +7,7 @@
 use super::{
     cache::Cache,
     checkpoint::Checkpointer,
+    ledger::Meter,
     op::{Fate, Op, lost, said_plainly},
     rows,
     sync::{Progress, Unsynced},
@@ -73,6 +74,7 @@ pub(super) struct Memory {
     pub(super) specs: Cache<SpecId, SpecRow>,
     pub(super) classes: HashMap<String, ClassId>,
     pub(super) requirements: HashMap<ClassId, Requirements>,
+    pub(super) meters: Cache<SpecId, Arc<Meter>>,
 }
 
 impl Memory {
@@ -83,6 +85,7 @@ impl Memory {
             specs: Cache::new(64),
             classes: HashMap::new(),
             requirements: HashMap::new(),
+            meters: Cache::new(1024),
         }
     }
 
@@ -92,6 +95,7 @@ impl Memory {
         self.specs.clear();
         self.classes.clear();
         self.requirements.clear();
+        self.meters.clear();
     }
 }
 

@@ -18,6 +18,14 @@ const DAMAGE: &[(&str, &str)] = &[
     ("outcomes without jobs", "SELECT jid, 0 FROM job_outcomes WHERE jid NOT IN (SELECT jid FROM jobs)"),
     ("output without jobs", "SELECT jid, stream FROM output_heads WHERE jid NOT IN (SELECT jid FROM jobs)"),
     ("chunks without streams", "SELECT jid, stream FROM output_chunks WHERE (jid, stream) NOT IN (SELECT jid, stream FROM output_heads)"),
+    ("samples without jobs", "SELECT jid, second FROM job_samples WHERE jid NOT IN (SELECT jid FROM jobs)"),
+    ("samples of earlier attempts beside ended jobs", "SELECT s.jid, s.second FROM job_samples AS s JOIN jobs AS j USING (jid) WHERE j.state >= 4 AND s.attempt <> j.attempt"),
+    ("more than a sample in 30 seconds of old jobs that ended", "SELECT s.jid, s.second FROM job_samples AS s JOIN jobs AS j USING (jid) WHERE j.state >= 4
+        AND (SELECT max(second) FROM job_samples WHERE jid = s.jid) > 3630
+        AND EXISTS (SELECT 1 FROM job_samples AS t WHERE t.jid = s.jid AND t.second / 30 = s.second / 30 AND t.second <> s.second)"),
+    ("live rows of jobs that ended", "SELECT jid, 0 FROM job_live WHERE jid NOT IN (SELECT jid FROM jobs WHERE state < 4)"),
+    ("costs that the ledger lacks", "SELECT account_id, cost FROM (SELECT account_id, total(cost_pico) AS cost, total(core_ms) AS ms FROM job_outcomes JOIN jobs USING (jid) GROUP BY account_id) AS o
+        WHERE min(cost, 9223372036854775807.0) > (SELECT total(cost_pico) FROM usage_daily WHERE account_id = o.account_id) OR ms > (SELECT total(core_ms) FROM usage_daily WHERE account_id = o.account_id)"),
     ("blobs of specs that are gone", "SELECT spec_id, 0 FROM spec_blobs WHERE spec_id NOT IN (SELECT id FROM specs)"),
     ("waiting exactly with a gate", "SELECT jid, state FROM jobs WHERE (state = 0) <> (gate_id IS NOT NULL)"),
     ("waiting without a gate's row", "SELECT jid, gate_id FROM jobs WHERE state = 0 AND gate_id NOT IN (SELECT id FROM gates)"),

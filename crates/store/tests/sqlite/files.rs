@@ -2,13 +2,17 @@
 
 use crate::audit::audit;
 use picloud_store::{
-    JobFilter, Store, StoreError, Submission,
-    contract::World,
+    AttemptOf, Finished, JobFilter, Report, Store, StoreError, Submission, UsageFilter,
+    contract::{NOW, World},
     sqlite::{Durability, Options, SqliteStore},
 };
-use picloud_types::{AccountId, Jid, JidSet, JobState, Payload};
+use picloud_types::{
+    AccountId, Attempt, Jid, JidSet, JobState, Outcome, Payload, Usage, WorkerId,
+    api::workers::{Confinement, Isolation},
+};
 use rusqlite::Connection;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 #[tokio::test]
 async fn a_second_opener_is_told_who_holds_the_file() {
@@ -60,7 +64,7 @@ async fn a_file_of_a_newer_picloud_is_refused_and_left_alone() {
             refused,
             StoreError::TooNew {
                 found: 77,
-                known: 1
+                known: 2
             }
         ),
         "{refused}"
@@ -138,16 +142,20 @@ async fn the_log_is_moved_into_the_database_while_writing_goes_on() {
     audit(&path);
 }
 
-/// The sample is the schema as format 1 made it, with one or more rows in every table.
-#[tokio::test]
-async fn a_file_of_format_1_opens_with_everything_in_it() {
+/// Each sample is the schema as its format made it, with one or more rows in every table.
+async fn sample(sql: &str) -> (TempDir, PathBuf, SqliteStore) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("picloud.db");
     let db = Connection::open(&path).expect("a file");
-    db.execute_batch(include_str!("../samples/0001.sql"))
-        .expect("the sample is SQL");
+    db.execute_batch(sql).expect("the sample is SQL");
     drop(db);
     let store = SqliteStore::open(&Options::new(&path)).expect("an old file opens");
+    (directory, path, store)
+}
+
+#[tokio::test]
+async fn a_file_of_format_1_opens_with_everything_in_it() {
+    let (_directory, path, store) = sample(include_str!("../samples/0001.sql")).await;
     let account = AccountId(1);
     let page = store
         .job_list(account, JobFilter::default(), 100)
@@ -164,8 +172,21 @@ async fn a_file_of_format_1_opens_with_everything_in_it() {
     ];
     assert_eq!(seen, expected);
     assert_eq!(
-        (page[0].waits_for.clone(), page[3].worker_name.as_deref()),
-        (vec![Jid(3), Jid(4)], Some("first"))
+        (
+            page[0].waits_for.clone(),
+            page[3].worker.expect("handed out")
+        ),
+        (vec![Jid(3), Jid(4)], WorkerId(1))
+    );
+    let worker = page[3].worker_about.clone().expect("it is alive");
+    assert_eq!(
+        (worker.name.as_str(), worker.confinement),
+        ("first", Confinement::default())
+    );
+    assert_eq!(
+        (page[5].usage.runtime_us, page[5].core_ms, page[5].cost_pico),
+        (3, None, None),
+        "nobody counted"
     );
     let results = store
         .job_results(account, "1-2".parse().expect("ids"), 10, 1000)
@@ -194,6 +215,83 @@ async fn a_file_of_format_1_opens_with_everything_in_it() {
             .expect("a setting"),
         "old"
     );
+    finish(&store, Jid(3)).await;
+    let sums = store.usage_read(ledger()).await.expect("a read");
+    assert_eq!((sums[0].jobs, sums[0].core_ms), (1, 2));
+    store.close().await;
+    audit(&path);
+}
+
+/// Ends a job that the worker of the samples has.
+async fn finish(store: &SqliteStore, jid: Jid) {
+    let outcome = Outcome::Done {
+        result: Payload::empty(),
+    };
+    let usage = Usage {
+        runtime_us: 1_001,
+        ..Usage::default()
+    };
+    let finished = Finished {
+        of: AttemptOf {
+            jid,
+            attempt: Attempt(1),
+        },
+        outcome,
+        started: NOW,
+        finished: NOW,
+        usage,
+        profile: None,
+    };
+    let report = Report {
+        finished: vec![finished],
+        ..Report::default()
+    };
+    let reported = store.job_report(WorkerId(1), report, NOW).await;
+    assert_eq!(reported.expect("alive").refused, []);
+}
+
+fn ledger() -> UsageFilter {
+    UsageFilter {
+        last_day: i64::MAX,
+        limit: 9,
+        ..UsageFilter::default()
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_format_2_opens_with_everything_in_it() {
+    let (_directory, path, store) = sample(include_str!("../samples/0002.sql")).await;
+    let (account, jids) = (AccountId(1), JidSet::range(Jid(1), 3));
+    let jobs = store.job_find(account, jids.clone()).await.expect("known");
+    let usage = Usage {
+        runtime_us: 3,
+        cpu_user_us: 2,
+        cpu_system_us: 1,
+        memory_peak_bytes: 31_000_000,
+        memory_failures: 1,
+        swap_peak_bytes: 2,
+        disk_peak_bytes: 3,
+        disk_read_bytes: 4,
+        disk_write_bytes: 5,
+        net_received_bytes: Some(6),
+        net_sent_bytes: Some(7),
+    };
+    assert_eq!(
+        (jobs[0].usage, jobs[0].core_ms, jobs[0].cost_pico),
+        (usage, Some(1_500), Some(20_833_500))
+    );
+    let worker = jobs[2].worker_about.clone().expect("it is alive");
+    assert_eq!(worker.confinement.isolation, Isolation::Sandbox);
+    let series = store.series_read(account, Jid(1), None, 9).await;
+    assert_eq!(series.expect("known").samples.len(), 2);
+    let live = store.job_live(account, jids).await.expect("a read");
+    assert_eq!(
+        (live[&Jid(3)].samples[0].second, live[&Jid(3)].ports[0].port),
+        (7, 8080)
+    );
+    finish(&store, Jid(3)).await;
+    let sums = store.usage_read(ledger()).await.expect("a read");
+    assert_eq!((sums[0].jobs, sums[0].core_ms), (3, 1_502));
     store.close().await;
     audit(&path);
 }

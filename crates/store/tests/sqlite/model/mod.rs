@@ -29,6 +29,11 @@ enum Step {
         worker: usize,
         job: usize,
     },
+    Sample {
+        worker: usize,
+        job: usize,
+        second: u32,
+    },
     Finish {
         worker: usize,
         jobs: Vec<usize>,
@@ -61,6 +66,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..8_u64, 1..4_usize).prop_map(|(offset, jobs)| Step::MapPart { offset, jobs }),
         12 => (0..2_usize, 1..6_u32).prop_map(|(worker, limit)| Step::Claim { worker, limit }),
         6 => (0..2_usize, 0..60_usize).prop_map(|(worker, job)| Step::Start { worker, job }),
+        6 => (0..2_usize, 0..60_usize, 1..5000_u32).prop_map(|(worker, job, second)| Step::Sample { worker, job, second }),
         12 => (0..2_usize, some(), any::<bool>()).prop_map(|(worker, jobs, fails)| Step::Finish { worker, jobs, fails }),
         3 => (0..2_usize, 0..60_usize).prop_map(|(worker, job)| Step::Return { worker, job }),
         1 => (0..60_usize).prop_map(|job| Step::Late { job }),

@@ -20,6 +20,17 @@ pub(super) struct ModelJob {
 pub(super) struct Model {
     pub(super) jobs: BTreeMap<i64, ModelJob>,
     pub(super) next: i64,
+    /// What every attempt that ended with a report used, deleted jobs included.
+    pub(super) ledger: Ledger,
+}
+
+/// Sums over attempts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ledger {
+    pub(super) jobs: u64,
+    pub(super) core_ms: u64,
+    pub(super) cpu_us: u64,
+    pub(super) cost_pico: u64,
 }
 
 impl Model {

@@ -2,18 +2,19 @@
 
 use super::{
     Step,
-    naive::{Model, ModelJob, plain},
+    naive::{Ledger, Model, ModelJob, plain},
 };
 use bytes::Bytes;
 use picloud_store::{
-    AttemptOf, Finished, MapPart, Pick, Report, Started, Store, StoreError, Submission,
+    AttemptOf, Finished, JobDetail, MapPart, Pick, Report, Started, Store, StoreError, Submission,
+    UsageFilter,
     contract::{NOW, World},
 };
 use picloud_types::{
     AccountId, Attempt, DependencyErrors, Failure, Jid, JidSet, JobSpec, JobState, Outcome,
-    Payload, Timestamp, Usage, Verdict, WorkerId,
+    Payload, Sample, Timestamp, Usage, Verdict, WorkerId,
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// The store, the model and two workers.
 pub(super) struct Pair<'s> {
@@ -92,6 +93,14 @@ impl<'s> Pair<'s> {
             Step::MapPart { offset, jobs } => self.map_part(*offset, *jobs).await,
             Step::Claim { worker, limit } => self.claim(self.workers[*worker], *limit).await,
             Step::Start { worker, job } => self.start(self.workers[*worker], self.jid(*job)).await,
+            Step::Sample {
+                worker,
+                job,
+                second,
+            } => {
+                self.sample(self.workers[*worker], self.jid(*job), *second)
+                    .await;
+            }
             Step::Finish {
                 worker,
                 jobs,
@@ -228,6 +237,26 @@ impl<'s> Pair<'s> {
         }
     }
 
+    /// What becomes of series is looked at in the file afterwards.
+    async fn sample(&self, worker: WorkerId, jid: i64, second: u32) {
+        let of = self.of(jid);
+        let last = Sample {
+            second,
+            ..Sample::default()
+        };
+        let first = Sample {
+            second: second / 2,
+            ..last
+        };
+        let report = Report {
+            samples: vec![(of, first), (of, last)],
+            ..Report::default()
+        };
+        let held = self.model.held_by(worker, jid);
+        self.report(worker, report, if held { vec![] } else { vec![of] })
+            .await;
+    }
+
     async fn finish(&mut self, worker: WorkerId, jids: &BTreeSet<i64>, fails: bool) {
         let finished = jids
             .iter()
@@ -241,12 +270,18 @@ impl<'s> Pair<'s> {
             worker,
             Report {
                 finished,
+                prices: Arc::new([("c1".to_owned(), PRICE)].into_iter().collect()),
                 ..Report::default()
             },
             refused,
         )
         .await;
         for jid in &held {
+            let ledger = &mut self.model.ledger;
+            ledger.jobs += 1;
+            ledger.core_ms += core_ms(*jid);
+            ledger.cpu_us += 3;
+            ledger.cost_pico += core_ms(*jid) * PRICE;
             self.model.end(
                 *jid,
                 if fails {
@@ -396,7 +431,42 @@ impl<'s> Pair<'s> {
             );
         }
         assert_eq!(results.len() as u64, done.len());
+        self.compare_ledgers(&page).await;
     }
+
+    /// The ledger is what ended; and what the jobs that are left say of themselves is part of it.
+    async fn compare_ledgers(&self, page: &[JobDetail]) {
+        let filter = UsageFilter {
+            last_day: i64::MAX,
+            limit: 2,
+            ..UsageFilter::default()
+        };
+        let sums = self.world.store.usage_read(filter).await.expect("a read");
+        let [sum] = sums.as_slice() else {
+            panic!("one sum, not {sums:?}")
+        };
+        let stored = Ledger {
+            jobs: sum.jobs,
+            core_ms: sum.core_ms,
+            cpu_us: sum.cpu_us,
+            cost_pico: sum.cost_pico as u64,
+        };
+        assert_eq!(stored, self.model.ledger);
+        for job in page {
+            if let Some(charged) = job.core_ms {
+                assert_eq!(charged, core_ms(job.jid.0));
+                assert_eq!(job.cost_pico, Some(charged * PRICE));
+            }
+        }
+    }
+}
+
+/// What a core millisecond costs.
+const PRICE: u64 = 1_000_003;
+
+/// Every job of this one runs as many milliseconds as its number, and a bit.
+fn core_ms(jid: i64) -> u64 {
+    u64::try_from(jid).expect("positive") + 1
 }
 
 async fn register(store: &dyn Store, name: &str) -> WorkerId {
@@ -408,6 +478,8 @@ async fn register(store: &dyn Store, name: &str) -> WorkerId {
         compute_units: 1.0,
         memory_bytes: 1,
         pythons: Vec::new(),
+        confinement: Default::default(),
+        source_ips: None,
     };
     store
         .worker_register(about, Timestamp(i64::MAX), NOW)
@@ -439,7 +511,12 @@ fn finished(of: AttemptOf, fails: bool) -> Finished {
         outcome,
         started: NOW,
         finished: NOW,
-        usage: Usage::default(),
+        usage: Usage {
+            runtime_us: core_ms(of.jid.0) * 1000 - 999,
+            cpu_user_us: 2,
+            cpu_system_us: 1,
+            ..Usage::default()
+        },
         profile: None,
     }
 }
