@@ -1,6 +1,6 @@
 //! What a core type asks of a machine.
 
-use picloud_types::{core_type, core_type::CoreType, spec::Requirements};
+use picloud_types::{CoresOf, core_type, core_type::CoreType, spec::Requirements};
 
 /// The core types of an installation.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct CoreTypes {
 pub struct Needs {
     pub units: f64,
     pub memory_bytes: u64,
+    /// A source address that no other job has.
+    pub own_ip: bool,
 }
 
 impl CoreTypes {
@@ -41,7 +43,28 @@ impl CoreTypes {
         Some(Needs {
             units: kind.compute_units * f64::from(requirements.cores),
             memory_bytes: kind.memory_bytes * u64::from(requirements.cores),
+            own_ip: kind.own_ip,
         })
+    }
+
+    /// The cheapest type and count of cores with more memory than `limit_bytes`, which was not
+    /// enough, and a tenth more than `peak_bytes`; of equal ones the one with fewer cores, then
+    /// the one configured first.
+    pub fn that_fits(&self, peak_bytes: u64, limit_bytes: u64) -> Option<CoresOf> {
+        let wanted = limit_bytes.max(peak_bytes.saturating_add(peak_bytes / 10));
+        let each = |kind: &CoreType, cores: u32| {
+            let memory = kind.memory_bytes.saturating_mul(u64::from(cores));
+            (memory > wanted).then(|| (kind.price_per_core_hour * f64::from(cores), cores))
+        };
+        self.types
+            .iter()
+            .flat_map(|kind| kind.cores_allowed.iter().map(move |cores| (kind, *cores)))
+            .filter_map(|(kind, cores)| Some((each(kind, cores)?, kind)))
+            .min_by(|(a, _), (b, _)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))
+            .map(|((_, cores), kind)| CoresOf {
+                core_type: kind.name.clone(),
+                cores,
+            })
     }
 
     /// Whether a job may ask for `cores` of `core_type`; the error says what it may ask for.
@@ -83,9 +106,33 @@ mod tests {
             needs,
             Needs {
                 units: 22.0,
-                memory_bytes: 14_800_000_000
+                memory_bytes: 14_800_000_000,
+                own_ip: false,
             }
         );
+    }
+
+    #[test]
+    fn what_fits_is_the_cheapest_with_memory_to_spare() {
+        let fits = |peak_mb: u64, limit_mb: u64| {
+            let fits = CoreTypes::defaults().that_fits(peak_mb * 1_000_000, limit_mb * 1_000_000);
+            fits.map(|fits| (fits.core_type, fits.cores))
+        };
+        let some = |name: &str, cores| Some((name.to_owned(), cores));
+        // A c1 job that was ended at its limit of 300 MB.
+        assert_eq!(fits(300, 300), some("c2", 1));
+        // 800 MB are not a tenth more than 750.
+        assert_eq!(fits(750, 300), some("f2", 1));
+        // Two cores of c2 would be enough, but cost more than one of f2.
+        assert_eq!(fits(1_000, 800), some("f2", 1));
+        assert_eq!(fits(3_700, 3_700), some("m1", 1));
+        assert_eq!(fits(7_900, 3_700), some("m1", 2));
+        assert_eq!(fits(8_000, 8_000), some("m1", 2));
+        assert_eq!(fits(20_000, 16_000), some("f2", 8));
+        assert_eq!(fits(100_000, 59_200), None, "nothing has that much");
+        // A peak that was seen late says less than the limit it hit.
+        assert_eq!(fits(10, 800), some("f2", 1));
+        assert_eq!(fits(u64::MAX / 1_000_000, 300), None);
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct WorkerOffer {
     pub total_memory_bytes: u64,
     /// Short restartable jobs it takes beyond what runs at once.
     pub prefetch: u32,
+    /// Source addresses that no job of it has; none where it has no pool, so that jobs share its own.
+    pub free_source_ips: Option<u32>,
 }
 
 /// Queued jobs of one account, class and priority: interchangeable but for their age.
@@ -56,7 +58,8 @@ const TURN: u32 = 32;
 ///
 /// Lower priority numbers come first. Within one, accounts take turns, the one that holds the
 /// fewest jobs first; within an account the oldest group goes first. A group that fits nowhere
-/// blocks nobody behind it. No worker is given more than it offered.
+/// blocks nobody behind it. No worker is given more than it offered. A job that is to have a
+/// source address of its own takes one where there is a pool, also while it waits at the worker.
 pub fn plan(core_types: &CoreTypes, fleet: &Fleet, groups: &[Group]) -> Vec<Assignment> {
     let mut rooms: Vec<Room> = fleet.workers.iter().map(Room::new).collect();
     let mut merged: BTreeMap<(WorkerId, AccountId, ClassId, i32), u32> = BTreeMap::new();
@@ -98,6 +101,7 @@ struct Room<'a> {
     units: f64,
     memory: u64,
     prefetch: u32,
+    source_ips: Option<u32>,
 }
 
 impl<'a> Room<'a> {
@@ -107,6 +111,7 @@ impl<'a> Room<'a> {
             units: offer.free_units,
             memory: offer.free_memory_bytes,
             prefetch: offer.prefetch,
+            source_ips: offer.free_source_ips,
         }
     }
 
@@ -118,7 +123,17 @@ impl<'a> Room<'a> {
             .checked_div(group.needs.memory_bytes)
             .unwrap_or(u64::MAX);
         // A float to integer cast saturates, which is what is wanted here.
-        (by_units as u32).min(u32::try_from(by_memory).unwrap_or(u32::MAX))
+        (by_units as u32)
+            .min(u32::try_from(by_memory).unwrap_or(u32::MAX))
+            .min(self.addresses(group))
+    }
+
+    /// How many of the group there are source addresses for.
+    fn addresses(&self, group: &Open) -> u32 {
+        match self.source_ips {
+            Some(free) if group.needs.own_ip => free,
+            _ => u32::MAX,
+        }
     }
 
     /// How many of the group it takes, those to wait at the worker included.
@@ -134,7 +149,9 @@ impl<'a> Room<'a> {
         } else {
             0
         };
-        self.starts(group).saturating_add(ahead)
+        self.starts(group)
+            .saturating_add(ahead)
+            .min(self.addresses(group))
     }
 
     fn take(&mut self, group: &Open, count: u32) {
@@ -142,6 +159,9 @@ impl<'a> Room<'a> {
         self.units -= group.needs.units * f64::from(starting);
         self.memory -= group.needs.memory_bytes * u64::from(starting);
         self.prefetch -= count - starting;
+        if group.needs.own_ip {
+            self.source_ips = self.source_ips.map(|free| free - count);
+        }
     }
 }
 

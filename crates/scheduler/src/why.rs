@@ -1,6 +1,6 @@
 //! "Why is this job still waiting?", answered in words.
 
-use crate::{CoreTypes, Fleet};
+use crate::{CoreTypes, Fleet, WorkerOffer};
 use picloud_types::{Jid, JobState, spec::Requirements};
 
 /// A job that has not begun.
@@ -12,8 +12,8 @@ pub struct WaitingJob {
     pub waits_for: Vec<Jid>,
 }
 
-/// One sentence on what the job waits for. `fleet` lists all connected workers, busy or not;
-/// the offers' free parts are not looked at. None when the job does not wait.
+/// One sentence on what the job waits for. `fleet` lists all connected workers, busy or not; of
+/// the offers' free parts only the source addresses are looked at. None when the job does not wait.
 pub fn why_waiting(core_types: &CoreTypes, job: &WaitingJob, fleet: &Fleet) -> Option<String> {
     match job.state {
         JobState::Waiting => Some(dependencies(&job.waits_for)),
@@ -50,10 +50,14 @@ fn placement(core_types: &CoreTypes, asked: &Requirements, fleet: &Fleet) -> Str
     if with_python.is_empty() {
         return format!("no connected worker has Python {}", asked.python);
     }
-    let fits = with_python
-        .iter()
-        .any(|w| w.total_units + 1e-9 >= needs.units && w.total_memory_bytes >= needs.memory_bytes);
-    if fits {
+    let fits = |w: &WorkerOffer| {
+        w.total_units + 1e-9 >= needs.units && w.total_memory_bytes >= needs.memory_bytes
+    };
+    let mut fitting = with_python.iter().filter(|w| fits(w)).peekable();
+    if fitting.peek().is_some() {
+        if needs.own_ip && fitting.all(|w| w.free_source_ips == Some(0)) {
+            return "waiting for a worker with a free source address".to_owned();
+        }
         return format!(
             "all workers that could run {} {} core(s) are busy; it starts when room comes free",
             asked.cores, asked.core_type
@@ -81,7 +85,6 @@ fn placement(core_types: &CoreTypes, asked: &Requirements, fleet: &Fleet) -> Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::WorkerOffer;
     use picloud_types::WorkerId;
 
     fn job(core_type: &str, cores: u32, python: &str) -> WaitingJob {
@@ -107,6 +110,7 @@ mod tests {
             total_units: 8.0,
             total_memory_bytes: 24_000_000_000,
             prefetch: 0,
+            free_source_ips: None,
         }
     }
 
@@ -132,6 +136,22 @@ mod tests {
             vec![worker()],
             "no worker is large enough",
         );
+        let with_pool = |free| WorkerOffer {
+            free_source_ips: Some(free),
+            ..worker()
+        };
+        check(
+            &job("s1", 1, "3.11"),
+            vec![with_pool(0), with_pool(0)],
+            "waiting for a worker with a free source address",
+        );
+        check(
+            &job("s1", 1, "3.11"),
+            vec![with_pool(0), with_pool(1)],
+            "are busy",
+        );
+        check(&job("s1", 1, "3.11"), vec![worker()], "are busy");
+        check(&job("c1", 1, "3.11"), vec![with_pool(0)], "are busy");
         check(
             &job("zz", 1, "3.11"),
             vec![worker()],

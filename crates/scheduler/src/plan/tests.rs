@@ -10,6 +10,7 @@ fn worker(id: i64, units: f64, prefetch: u32) -> WorkerOffer {
         total_units: 8.0,
         total_memory_bytes: 64_000_000_000,
         prefetch,
+        free_source_ips: None,
     }
 }
 
@@ -123,6 +124,31 @@ fn memory_limits_as_units_do() {
     assert_eq!(planned(vec![small], &[group(1, 1, 10, 1)]), [(1, 1, 1, 2)]);
 }
 
+#[test]
+fn a_source_address_is_given_to_one_job() {
+    let mut s1 = group(1, 1, 100, 1);
+    s1.requirements.core_type = "s1".into();
+    let with_pool = |id, free| WorkerOffer {
+        free_source_ips: Some(free),
+        ..worker(id, 4.0, 50)
+    };
+    let of_s1 = |workers| planned(workers, std::slice::from_ref(&s1));
+    assert_eq!(
+        of_s1(vec![with_pool(1, 3), with_pool(2, 0)]),
+        [(1, 1, 1, 3)]
+    );
+    // Those that wait at the worker have theirs too.
+    assert_eq!(of_s1(vec![with_pool(1, 20)]), [(1, 1, 1, 20)]);
+    // Without a pool they share the worker's.
+    assert_eq!(of_s1(vec![worker(1, 4.0, 50)]), [(1, 1, 1, 54)]);
+    // Other jobs need none.
+    let c1 = group(1, 2, 100, 2);
+    assert_eq!(
+        planned(vec![with_pool(1, 1)], &[s1.clone(), c1]),
+        [(1, 1, 1, 1), (1, 1, 2, 53)]
+    );
+}
+
 fn any_group() -> impl Strategy<Value = Group> {
     (
         1i64..4,
@@ -150,17 +176,18 @@ proptest! {
     /// The naive model: add up what every worker was given and compare with what it offered.
     #[test]
     fn no_offer_is_exceeded_and_no_free_core_is_wasted(
-        offers in proptest::collection::vec((0u32..12, 0u32..40, 0u64..20), 0..5),
+        offers in proptest::collection::vec((0u32..12, 0u32..40, 0u64..20, proptest::option::of(0u32..6)), 0..5),
         groups in proptest::collection::vec(any_group(), 0..12),
     ) {
         let core_types = CoreTypes::defaults();
         let mut groups = groups;
         groups.sort_by_key(|g| (g.account, g.class, g.priority));
         groups.dedup_by_key(|g| (g.account, g.class, g.priority));
-        let workers: Vec<_> = offers.iter().enumerate().map(|(i, (units, prefetch, memory))| {
+        let workers: Vec<_> = offers.iter().enumerate().map(|(i, (units, prefetch, memory, source_ips))| {
             let mut offer = worker(i as i64, f64::from(*units), *prefetch);
             offer.total_units = 12.0;
             offer.free_memory_bytes = memory * 1_000_000_000;
+            offer.free_source_ips = *source_ips;
             offer
         }).collect();
         let got = plan(&core_types, &Fleet { workers: workers.clone() }, &groups);
@@ -178,6 +205,8 @@ proptest! {
             prop_assert!(firm <= offer.free_units + 1e-6);
             let jobs: u32 = mine.iter().map(|a| a.count).sum();
             prop_assert!(f64::from(jobs) <= offer.free_units + f64::from(offer.prefetch) + 1e-6);
+            let own_ip: u32 = mine.iter().filter(|a| core_types.needs(&find(a).requirements).expect("default type").own_ip).map(|a| a.count).sum();
+            prop_assert!(own_ip <= offer.free_source_ips.unwrap_or(u32::MAX));
         }
         // Nothing that could start on what is left over may have been left out.
         for group in &groups {
@@ -189,6 +218,9 @@ proptest! {
                     .map(|a| core_types.needs(&find(a).requirements).expect("default type").units * f64::from(a.count)).sum();
                 let memory: u64 = got.iter().filter(|a| a.worker == offer.worker)
                     .map(|a| core_types.needs(&find(a).requirements).expect("default type").memory_bytes * u64::from(a.count)).sum();
+                let addresses: u32 = got.iter().filter(|a| a.worker == offer.worker && core_types.needs(&find(a).requirements).expect("default type").own_ip)
+                    .map(|a| a.count).sum();
+                if needs.own_ip && offer.free_source_ips.is_some_and(|free| free <= addresses) { continue }
                 let room = offer.free_units - used >= needs.units && offer.free_memory_bytes >= memory + needs.memory_bytes;
                 prop_assert!(!room, "a job of {:?} was left out though worker {} had room", group, offer.worker);
             }
