@@ -3,6 +3,7 @@
 
 use crate::{
     auth::{JobTokens, KeyCache, WorkerToken},
+    event_streams::EventStreams,
     fleet::Fleet,
     manifests::Manifests,
     metrics::Metrics,
@@ -10,7 +11,7 @@ use crate::{
 };
 use picloud_blob::Blobs;
 use picloud_scheduler::CoreTypes;
-use picloud_store::Store;
+use picloud_store::{Prices, Store};
 use picloud_types::{AccountId, Timestamp};
 use std::{
     sync::Arc,
@@ -30,6 +31,9 @@ pub(crate) struct App {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) core_types: CoreTypes,
+    /// What the core types cost.
+    pub(crate) prices: Arc<Prices>,
+    pub(crate) currency: String,
     pub(crate) lease: Duration,
     /// An upload is kept at least this long, so that a submission can follow.
     pub(crate) upload_keep: Duration,
@@ -38,8 +42,9 @@ pub(crate) struct App {
     pub(crate) fleet: Fleet,
     /// Waiters for ends of jobs.
     pub(crate) ends: Waiters<AccountId>,
-    /// Waiters for output of jobs.
-    pub(crate) outputs: Waiters<()>,
+    /// Those who watch single jobs: what they say, use and become.
+    pub(crate) watchers: Waiters<()>,
+    pub(crate) event_streams: EventStreams,
     /// Something is queued, or somebody has room.
     pub(crate) dispatch: Arc<Notify>,
     /// Held while jobs are handed out: whoever holds it knows that none are on their way.

@@ -74,6 +74,9 @@ pub(crate) struct Fleet {
 struct Connected {
     total_units: f64,
     total_memory_bytes: u64,
+    is_sandboxed: bool,
+    /// As the last pull said.
+    free_source_ips: Option<u32>,
     pythons: Arc<Vec<WorkerPython>>,
     /// Last time it was heard of.
     seen: Instant,
@@ -90,6 +93,7 @@ struct Pull {
     free_units: f64,
     free_memory_bytes: u64,
     prefetch: u32,
+    free_source_ips: Option<u32>,
     reply: oneshot::Sender<Reply>,
 }
 
@@ -117,6 +121,8 @@ impl Fleet {
         let connected = Connected {
             total_units: about.compute_units,
             total_memory_bytes: about.memory_bytes,
+            is_sandboxed: about.confinement.isolation.is_sandbox(),
+            free_source_ips: about.source_ips,
             pythons: Arc::new(about.pythons.clone()),
             seen: Instant::now(),
             pull: None,
@@ -160,6 +166,11 @@ impl Fleet {
 
     pub(crate) fn count(&self) -> usize {
         self.lock().len()
+    }
+
+    /// Workers that run jobs without a sandbox.
+    pub(crate) fn unconfined(&self) -> usize {
+        self.lock().values().filter(|c| !c.is_sandboxed).count()
     }
 
     pub(crate) fn set_pythons(&self, worker: WorkerId, pythons: Vec<WorkerPython>) {
@@ -210,11 +221,13 @@ impl Fleet {
         let connected = known.get_mut(&worker)?;
         let (reply, answer) = oneshot::channel();
         connected.pulls += 1;
+        connected.free_source_ips = request.free_source_ips;
         let pull = Pull {
             number: connected.pulls,
             free_units: request.free_units,
             free_memory_bytes: request.free_memory_bytes,
             prefetch: request.prefetch,
+            free_source_ips: request.free_source_ips,
             reply,
         };
         let before = connected.pull.replace(pull);
@@ -246,23 +259,21 @@ impl Fleet {
             .iter()
             .filter_map(|(id, c)| Some((*id, c, c.pull.as_ref()?)));
         open.filter(|(_, _, pull)| !pull.reply.is_closed())
-            .map(|(id, connected, pull)| {
-                offer(
-                    id,
-                    connected,
-                    pull.free_units,
-                    pull.free_memory_bytes,
-                    pull.prefetch,
-                )
+            .map(|(id, connected, pull)| WorkerOffer {
+                free_units: pull.free_units,
+                free_memory_bytes: pull.free_memory_bytes,
+                prefetch: pull.prefetch,
+                free_source_ips: pull.free_source_ips,
+                ..nothing_free(id, connected)
             })
             .collect()
     }
 
-    /// All connected workers, busy or not, with nothing free.
+    /// All connected workers, busy or not, with nothing free but source addresses.
     pub(crate) fn everybody(&self) -> Vec<WorkerOffer> {
         self.lock()
             .iter()
-            .map(|(id, connected)| offer(*id, connected, 0.0, 0, 0))
+            .map(|(id, connected)| nothing_free(*id, connected))
             .collect()
     }
 
@@ -329,25 +340,17 @@ impl Fleet {
     }
 }
 
-fn offer(
-    worker: WorkerId,
-    connected: &Connected,
-    free_units: f64,
-    free_memory_bytes: u64,
-    prefetch: u32,
-) -> WorkerOffer {
+fn nothing_free(worker: WorkerId, connected: &Connected) -> WorkerOffer {
+    let pythons = connected.pythons.iter().map(|p| p.version.clone());
     WorkerOffer {
         worker,
-        pythons: connected
-            .pythons
-            .iter()
-            .map(|p| p.version.clone())
-            .collect(),
-        free_units,
-        free_memory_bytes,
+        pythons: pythons.collect(),
+        free_units: 0.0,
+        free_memory_bytes: 0,
         total_units: connected.total_units,
         total_memory_bytes: connected.total_memory_bytes,
-        prefetch,
+        prefetch: 0,
+        free_source_ips: connected.free_source_ips,
     }
 }
 

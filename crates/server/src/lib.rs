@@ -6,7 +6,9 @@
 mod app;
 mod auth;
 mod body;
+mod days;
 mod duties;
+mod event_streams;
 mod fleet;
 mod listen;
 mod manifests;

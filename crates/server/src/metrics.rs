@@ -23,6 +23,8 @@ pub(crate) struct Metrics {
     pub(crate) jobs_claimed: AtomicU64,
     pub(crate) jobs_finished: AtomicU64,
     pub(crate) reports_refused: AtomicU64,
+    pub(crate) core_ms_charged: AtomicU64,
+    pub(crate) samples_stored: AtomicU64,
     routes: RwLock<BTreeMap<String, Arc<Route>>>,
 }
 
@@ -84,6 +86,16 @@ impl Metrics {
                 "picloud_reports_refused_total",
                 "Attempts refused because their lease was over.",
                 &self.reports_refused,
+            ),
+            (
+                "picloud_core_milliseconds_total",
+                "Milliseconds of core time charged since the server started.",
+                &self.core_ms_charged,
+            ),
+            (
+                "picloud_samples_total",
+                "Samples of running jobs stored since the server started.",
+                &self.samples_stored,
             ),
         ];
         for (name, help, value) in counters {

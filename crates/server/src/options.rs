@@ -29,6 +29,8 @@ pub struct Options {
     /// Whether an answer waits until what it promises is on disk.
     pub durable: bool,
     pub core_types: Vec<CoreType>,
+    /// What prices of core types are in.
+    pub currency: String,
     /// Without contact for this long, a worker's jobs are given to others.
     pub lease: Duration,
     /// How long an upload that no job refers to yet is kept.
@@ -50,6 +52,7 @@ impl Options {
             allow_insecure: false,
             durable: true,
             core_types: core_type::defaults(),
+            currency: "USD".to_owned(),
             lease: Duration::from_secs(10),
             upload_keep: Duration::from_secs(3600),
             payload_max_bytes: limits::PAYLOAD_MAX_BYTES,

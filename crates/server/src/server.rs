@@ -4,6 +4,7 @@ use crate::{
     app::{App, Shared, now},
     auth::{JobTokens, KeyCache, WorkerToken, key_create, secret_new},
     duties::{dispatch, keep, leases, sweep},
+    event_streams::EventStreams,
     fleet::Fleet,
     listen::Listening,
     manifests::Manifests,
@@ -176,18 +177,26 @@ impl Server {
             .store
             .setting_get_or_insert("token_secret", &secret_new())
             .await?;
+        let prices = options
+            .core_types
+            .iter()
+            .map(|kind| (kind.name.clone(), kind.price_pico_per_core_ms()));
+        let prices = Arc::new(prices.collect());
         let worker_token = WorkerToken::load(&options.data_dir)?;
         let app = Arc::new(App {
             store: parts.store,
             blobs: parts.blobs,
             core_types: CoreTypes::new(options.core_types),
+            prices,
+            currency: options.currency,
             lease: options.lease,
             upload_keep: options.upload_keep,
             payload_max_bytes: options.payload_max_bytes,
             body_timeout: options.body_timeout,
             fleet: Fleet::default(),
             ends: Waiters::new(),
-            outputs: Waiters::new(),
+            watchers: Waiters::new(),
+            event_streams: EventStreams::default(),
             dispatch: parts.queued,
             handing_out: Mutex::new(()),
             kills: Notify::new(),

@@ -136,6 +136,8 @@ pub(crate) async fn give_back_attempts(app: &App, worker: WorkerId, returned: Ve
     };
     match app.store.job_report(worker, report, now()).await {
         Ok(reported) => {
+            let ended = reported.ended.iter().map(|(_, jid)| ((), *jid));
+            app.watchers.wake(ended);
             app.ends.wake(reported.ended);
             app.kills.notify_waiters();
             app.dispatch.notify_one();

@@ -44,8 +44,9 @@ pub(crate) async fn keep<F, Fut>(
 pub(crate) fn ended(app: &Shared, ended: &picloud_store::Ended) {
     app.fleet.leave(&ended.workers);
     app.ends.wake(ended.ended.iter().copied());
-    app.outputs
-        .wake(ended.ended.iter().map(|(_, jid)| ((), *jid)));
+    let ended_jids = ended.ended.iter().map(|(_, jid)| jid);
+    app.watchers
+        .wake(ended_jids.chain(&ended.requeued).map(|jid| ((), *jid)));
     app.kills.notify_waiters();
     if !ended.requeued.is_empty() {
         app.dispatch.notify_one();

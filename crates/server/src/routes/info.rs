@@ -12,12 +12,13 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::StreamExt;
 use picloud_blob::BlobError;
 use picloud_scheduler::{Fleet, WaitingJob, why_waiting};
-use picloud_store::JobDetail;
+use picloud_store::{JobDetail, JobLive, WorkerAbout};
 use picloud_types::{
-    AccountId, ErrorKind, Payload,
-    api::info::{InfoPart, InfoReply, InfoRequest, JobInfo},
+    AccountId, ErrorKind, JidSet, JobState, Payload, Sample, Usage,
+    api::info::{InfoPart, InfoReply, InfoRequest, JobInfo, Live},
     limits::LOG_TAIL_BYTES,
 };
+use std::collections::BTreeMap;
 
 /// Most jobs in one request.
 const JOBS_MAX: u64 = 1_000;
@@ -43,10 +44,17 @@ pub(super) async fn info(
         workers: app.fleet.everybody(),
     };
     let details = app.store.job_find(caller.account, request.jids).await?;
-    let mut info = std::collections::BTreeMap::new();
+    let running = details.iter().filter(|d| d.state == JobState::Processing);
+    let running: JidSet = running.map(|d| d.jid).collect();
+    let mut lives = if running.is_empty() {
+        BTreeMap::new()
+    } else {
+        app.store.job_live(caller.account, running).await?
+    };
+    let mut info = BTreeMap::new();
     for detail in details {
         let jid = detail.jid;
-        let mut about = basic(&app, &fleet, detail);
+        let mut about = basic(&app, &fleet, detail, lives.remove(&jid));
         if !request.with.contains(&InfoPart::Profile) {
             about.profile = None;
         }
@@ -73,14 +81,20 @@ pub(super) async fn info(
     json(InfoReply { info })
 }
 
-fn basic(app: &App, fleet: &Fleet, detail: JobDetail) -> JobInfo {
+fn basic(app: &App, fleet: &Fleet, detail: JobDetail, live: Option<JobLive>) -> JobInfo {
     let waiting = WaitingJob {
         state: detail.state,
         requirements: detail.spec.requirements(),
         waits_for: detail.waits_for.clone(),
     };
-    let used = detail.finished.is_some() && detail.started.is_some();
-    let seconds = |us: u64| used.then_some(us as f64 / 1e6);
+    let runtime = runtime_seconds(&detail, now());
+    let used = if detail.finished.is_some() {
+        detail.started.map(|_| detail.usage)
+    } else {
+        live.as_ref()
+            .and_then(|live| so_far(live, runtime.unwrap_or(0.0)))
+    };
+    let seconds = |us: fn(&Usage) -> u64| used.as_ref().map(|used| us(used) as f64 / 1e6);
     JobInfo {
         jid: detail.jid,
         status: detail.state.public_name().to_owned(),
@@ -88,16 +102,16 @@ fn basic(app: &App, fleet: &Fleet, detail: JobDetail) -> JobInfo {
         created: detail.created,
         started: detail.started,
         finished: detail.finished,
-        runtime: runtime_seconds(&detail, now()),
-        cpu_user: seconds(detail.usage.cpu_user_us),
-        cpu_system: seconds(detail.usage.cpu_system_us),
-        usage: used.then_some(detail.usage),
-        live: None,
-        core_ms: None,
-        cost: None,
+        runtime,
+        cpu_user: seconds(|used| used.cpu_user_us),
+        cpu_system: seconds(|used| used.cpu_system_us),
+        usage: used,
+        live: live.and_then(|live| self::live(live, detail.worker_about.as_ref())),
+        core_ms: detail.core_ms,
+        cost: detail.cost_pico.map(|pico| pico as f64 / 1e12),
         parent_jid: detail.parent,
-        worker: detail.worker_name,
-        confinement: None,
+        confinement: detail.worker_about.as_ref().map(|w| w.confinement),
+        worker: detail.worker_about.map(|w| w.name),
         waiting_because: why_waiting(&app.core_types, &waiting, fleet),
         failure: detail.failure,
         spec: (*detail.spec).clone(),
@@ -106,6 +120,46 @@ fn basic(app: &App, fleet: &Fleet, detail: JobDetail) -> JobInfo {
         args_pickle: None,
         profile: detail.profile,
     }
+}
+
+/// What a running job used, as far as its samples tell.
+fn so_far(live: &JobLive, runtime: f64) -> Option<Usage> {
+    let last = live.samples.last()?;
+    Some(Usage {
+        // A float to integer cast saturates, and takes what is no number for 0.
+        runtime_us: (runtime * 1e6) as u64,
+        cpu_user_us: last.cpu_user_us,
+        cpu_system_us: last.cpu_system_us,
+        memory_peak_bytes: live.memory_peak_bytes,
+        memory_failures: 0,
+        swap_peak_bytes: live.swap_peak_bytes,
+        disk_peak_bytes: live.disk_peak_bytes,
+        disk_read_bytes: last.disk_read_bytes,
+        disk_write_bytes: last.disk_write_bytes,
+        net_received_bytes: last.net_received_bytes,
+        net_sent_bytes: last.net_sent_bytes,
+    })
+}
+
+fn live(live: JobLive, worker: Option<&WorkerAbout>) -> Option<Live> {
+    let last = *live.samples.last()?;
+    // An attempt begins at second 0 with nothing used.
+    let before = match live.samples.as_slice() {
+        [before, _] => *before,
+        _ => Sample::default(),
+    };
+    let seconds = f64::from(last.second.saturating_sub(before.second).max(1));
+    let cores =
+        |us: fn(&Sample) -> u64| us(&last).saturating_sub(us(&before)) as f64 / 1e6 / seconds;
+    let (user, system) = (cores(|s| s.cpu_user_us), cores(|s| s.cpu_system_us));
+    Some(Live {
+        sample: last,
+        cpu_cores: user + system,
+        cpu_user_cores: user,
+        cpu_system_cores: system,
+        ports: live.ports,
+        address: worker.map(|w| w.hostname.clone()).unwrap_or_default(),
+    })
 }
 
 async fn as_text(app: &App, account: AccountId, payload: Payload) -> Answer<String> {

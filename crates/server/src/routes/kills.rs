@@ -43,6 +43,8 @@ pub(super) async fn kill(
         std::sync::atomic::Ordering::Relaxed,
     );
     app.ends.wake(kill.ended.iter().copied());
+    app.watchers
+        .wake(kill.ended.iter().map(|(_, jid)| ((), *jid)));
     if kill.queued {
         app.dispatch.notify_one();
     }

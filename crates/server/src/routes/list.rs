@@ -67,6 +67,7 @@ fn states(status: Option<&str>) -> Answer<Vec<JobState>> {
 }
 
 fn row(detail: &JobDetail, now: Timestamp) -> JobRow {
+    let ended = |amount| detail.core_ms.is_some().then_some(amount);
     let runtime_ms = runtime_seconds(detail, now).map(|s| s * 1e3);
     let error = detail.failure.as_ref().and_then(|f| {
         // A traceback says what happened in its last line.
@@ -91,6 +92,8 @@ fn row(detail: &JobDetail, now: Timestamp) -> JobRow {
         started: detail.started,
         finished: detail.finished,
         runtime_ms,
+        memory_peak_bytes: ended(detail.usage.memory_peak_bytes),
+        memory_failures: ended(detail.usage.memory_failures),
         error,
     }
 }

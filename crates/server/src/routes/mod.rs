@@ -4,6 +4,7 @@
 mod accounts;
 mod blobs;
 mod deletes;
+mod events;
 mod health;
 mod info;
 mod keys;
@@ -15,9 +16,11 @@ mod output;
 mod page;
 mod ranges;
 mod results;
+mod series;
 mod service;
 mod status;
 mod submit;
+mod usage;
 mod waits;
 mod worker_blobs;
 mod worker_pull;
@@ -60,10 +63,13 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(kills::kill))
         .routes(routes!(deletes::delete))
         .routes(routes!(output::output))
+        .routes(routes!(series::series))
+        .routes(routes!(events::events))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::activate))
         .routes(routes!(keys::deactivate))
         .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(usage::usage))
         .routes(routes!(workers::list))
         .routes(routes!(workers::hello))
         .routes(routes!(workers::pythons))

@@ -59,7 +59,7 @@ pub(super) async fn output(
     let jid = Jid(jid);
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT).min(LIMIT_MAX);
     let deadline = Instant::now() + Duration::from_millis(query.follow_ms.min(WAIT_MAX_MS));
-    let waiter = app.outputs.register((), &JidSet::range(jid, 1));
+    let waiter = app.watchers.register((), &JidSet::range(jid, 1));
     loop {
         let slice = app
             .store

@@ -31,6 +31,7 @@ pub(super) async fn service(State(app): State<Shared>, caller: Caller) -> Json<S
         inline_max_bytes: INLINE_MAX_BYTES as u64,
         jobs_per_request: JOBS_PER_REQUEST as u64,
         core_types: app.core_types.all().to_vec(),
+        unconfined_workers: u32::try_from(app.fleet.unconfined()).unwrap_or(u32::MAX),
     })
 }
 

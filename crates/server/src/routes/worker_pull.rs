@@ -146,7 +146,7 @@ fn answer(app: &App, claimed: &Claimed, kills: Vec<AttemptRef>) -> Response {
             spec: row.spec.clone(),
             compute_units: needs.map_or(1.0, |n| n.units),
             memory_bytes: needs.map_or(0, |n| n.memory_bytes),
-            own_ip: false,
+            own_ip: needs.is_some_and(|n| n.own_ip),
         });
     }
     header.jobs.reserve(claimed.jobs.len());

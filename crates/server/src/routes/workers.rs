@@ -58,8 +58,8 @@ fn row(app: &App, worker: picloud_store::Worker, now: Timestamp) -> WorkerRow {
         compute_units: worker.about.compute_units,
         memory_bytes: worker.about.memory_bytes,
         pythons,
-        confinement: picloud_types::api::workers::Confinement::default(),
-        source_ips: None,
+        confinement: worker.about.confinement,
+        source_ips: worker.about.source_ips,
         running: worker.running,
         last_seen,
         connected,
@@ -87,6 +87,8 @@ pub(super) async fn hello(
         compute_units: request.compute_units,
         memory_bytes: request.memory_bytes,
         pythons: request.pythons,
+        confinement: request.confinement,
+        source_ips: request.source_ips,
     };
     let now = now();
     let registered = app

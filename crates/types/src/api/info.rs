@@ -5,7 +5,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// `POST /v1/jobs/info`, at most 1,000 jobs. Fields cost what they carry; ask for those needed.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -97,6 +97,19 @@ pub struct Live {
     pub address: String,
 }
 
+/// Query of `GET /v1/jobs/{jid}/series`.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct SeriesQuery {
+    /// Only samples of later seconds than this: the last one of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u32>,
+    /// 1 to 10,000; 10,000 when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
 /// `GET /v1/jobs/{jid}/series`: samples of the last attempt, oldest first.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Series {
@@ -104,4 +117,13 @@ pub struct Series {
     pub samples: Vec<Sample>,
     /// The job has ended, so that no more will come.
     pub finished: bool,
+}
+
+/// Data of the events `status` and `end` of `GET /v1/jobs/{jid}/events`. Those of `sample` are a
+/// `Sample` each, with its second as the event's id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StatusEvent {
+    pub status: String,
+    /// A new attempt begins a new series.
+    pub attempt: u32,
 }

@@ -189,6 +189,11 @@ pub struct JobRow {
     pub started: Option<Timestamp>,
     pub finished: Option<Timestamp>,
     pub runtime_ms: Option<f64>,
+    /// The most memory seen in use, and allocations that failed, once it has ended.
+    #[serde(default)]
+    pub memory_peak_bytes: Option<u64>,
+    #[serde(default)]
+    pub memory_failures: Option<u64>,
     /// First line of what went wrong.
     pub error: Option<String>,
 }

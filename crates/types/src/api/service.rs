@@ -22,6 +22,9 @@ pub struct ServiceInfo {
     /// Most jobs in one submission request.
     pub jobs_per_request: u64,
     pub core_types: Vec<CoreType>,
+    /// Connected workers that run jobs without a sandbox around them.
+    #[serde(default)]
+    pub unconfined_workers: u32,
 }
 
 /// `GET /v1/packages?python=3.11`: what jobs find installed.
