@@ -10,7 +10,7 @@ import sys
 import types
 from typing import Any, NamedTuple, NoReturn
 
-from . import init, kernel
+from . import init, kernel, limits
 from .executor import Executor, fault
 from .hygiene import Hygiene, dump_on_signal
 from .line import Line, ready
@@ -109,10 +109,11 @@ def _make(order: Order) -> tuple[Executor, Line]:
     dump_on_signal(crash)
     signal.signal(signal.SIGUSR1, line.handle_signal)
     os.register_at_fork(after_in_child=lambda: _disown(line))
+    memory = limits.impose(request.get("limits") or {})
     # The mask the executor will have while jobs run is what hygiene has to remember.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     hygiene = Hygiene(line, crash, (null, out, err), blocked - init.WAITED_FOR)
-    return Executor(line, streams, hygiene, meter, request["scratch"], crash), line
+    return Executor(line, streams, hygiene, meter, memory, request["scratch"], crash), line
 
 
 def _disown(line: Line) -> None:

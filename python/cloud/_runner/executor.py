@@ -18,6 +18,7 @@ from typing import Any, Callable, NoReturn
 
 from . import context, pickles, verdicts
 from .hygiene import Hygiene
+from .limits import DataLimit, Granted
 from .line import DONE, DRAIN, ENDS, EXIT_BROKEN, FAILED, INTERRUPTED, Line, answer
 from .meter import Meter
 from .profiling import profiled
@@ -58,12 +59,21 @@ class Executor:
     """One process of one context."""
 
     def __init__(
-        self, line: Line, streams: Streams, hygiene: Hygiene, meter: Meter, scratch: str, crash: int
+        self,
+        line: Line,
+        streams: Streams,
+        hygiene: Hygiene,
+        meter: Meter,
+        memory: DataLimit,
+        scratch: str,
+        crash: int,
     ) -> None:
         self._line = line
         self._streams = streams
         self._hygiene = hygiene
         self._meter = meter
+        self._memory = memory
+        self._granted = Granted()
         #: Descriptor of the file that `faulthandler` writes to.
         self._crash = crash
         self._dumper = pickles.Dumper(scratch)
@@ -95,6 +105,9 @@ class Executor:
         context.set_up(said["account"], said["server_url"])
         self._dumper.result_limit = said["result_limit"]
         self._dumper.inline_limit = min(said["inline_limit"], _INLINE_MOST)
+        self._granted = Granted(
+            said.get("memory_limit"), said.get("disk_limit"), said.get("open_files_limit")
+        )
 
     def _learn(self, body: bytes) -> None:
         spec, length = _FUNCTION.unpack_from(body, 1)
@@ -157,6 +170,9 @@ class Executor:
 
         if began and not ended:
             ended = perf_counter_ns()
+        starved = isinstance(error, MemoryError)
+        if starved:
+            self._memory.lift()
         self._hygiene.take_over()
         status, remarks = DONE, b""
         if error is not None or profile is not None:
@@ -164,41 +180,64 @@ class Executor:
             if error is not None:
                 status = INTERRUPTED if line.interrupted else FAILED
                 failure = self._explain(phase, error, value)
-                payload = self._dumper.exception(error, (jid, attempt)) if phase == _RUNNING else b"\0"
+                travels = phase == _RUNNING or starved
+                payload = self._dumper.exception(error, (jid, attempt)) if travels else b"\0"
             remarks = verdicts.encode(failure, profile)
             # The frames of the job, and so its data, live as long as the traceback does.
             error = None
         args = kwargs = value = function = None
-        self._end(jid, status, payload, remarks, (ended - began) // 1000, spec.kill_process)
+        wall_us = (ended - began) // 1000
+        self._end(jid, status, payload, remarks, wall_us, starved, spec.kill_process)
 
     def _explain(self, phase: int, error: BaseException, value: Any) -> dict[str, Any]:
         if self._line.interrupted:
             return verdicts.raised(error)
         if isinstance(error, MemoryError):
             gc.collect()
+            if self._granted.memory_bytes is not None:
+                return verdicts.out_of_memory(error, self._granted.memory_bytes, self._meter.peak_bytes())
+        if isinstance(error, pickles.TooBigError):
+            return verdicts.too_big(error.size, error.limit)
+        cause = error.error if isinstance(error, pickles.NoRoomError) else error
+        if isinstance(cause, OSError):
+            reached = verdicts.limit_reached(cause, self._granted)
+            if reached is not None:
+                return reached
         if phase == _LOADING:
             return verdicts.not_loaded(error)
         if phase == _RUNNING:
             return verdicts.raised(error)
-        if isinstance(error, pickles.TooBigError):
-            return verdicts.too_big(error.size, error.limit)
         if isinstance(error, pickles.NoRoomError):
             return verdicts.not_stored(error.error)
         return verdicts.not_pickled(value, error)
 
-    def _end(self, jid: int, status: int, payload: bytes, remarks: bytes, wall_us: int, last: bool) -> None:
+    def _end(
+        self,
+        jid: int,
+        status: int,
+        payload: bytes,
+        remarks: bytes,
+        wall_us: int,
+        starved: bool,
+        last: bool,
+    ) -> None:
         """Puts things in order, then answers: what is found may be the end of this process."""
         line = self._line
         try:
             self._streams.finish()
             reasons = self._hygiene.clean()
+            usage = self._meter.used(wall_us, int(starved))
+            if starved or self._meter.raised:
+                crowded = self._memory.crowded(starved)
+                if crowded is not None:
+                    self._memory.lift()
+                    reasons.append(crowded)
             for reason in reasons:
                 self._streams.remark(f"{reason}; its process is not reused")
             if line.interrupted:
                 self._send_stacks()
             last = last or bool(reasons) or self._spec_bytes > _PICKLE_BYTES
             flags = ENDS if last else DRAIN if self._hygiene.unread_bytes() else 0
-            usage = self._meter.used(wall_us, 0)
             line.finish(answer(jid, status, payload, remarks, flags, usage))
         except OSError:
             # The job closed the socket, or the worker is gone.

@@ -23,7 +23,16 @@ import termios
 import threading
 import time
 from _thread import _count as count_threads
-from resource import RLIMIT_AS, RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE, getrlimit, setrlimit
+from _thread import stack_size
+from resource import (
+    RLIMIT_AS,
+    RLIMIT_CPU,
+    RLIMIT_DATA,
+    RLIMIT_FSIZE,
+    RLIMIT_NOFILE,
+    getrlimit,
+    setrlimit,
+)
 from typing import Any, NoReturn
 
 from . import context
@@ -42,9 +51,10 @@ _WATCHED = (
     signal.SIGALRM,
     signal.SIGPIPE,
     signal.SIGHUP,
+    signal.SIGXFSZ,
 )
 # Those that would end or cripple the next job.
-_LIMITS = (RLIMIT_AS, RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE)
+_LIMITS = (RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE)
 _TIMERS = tuple(map(int, (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)))
 _BLOCK = int(signal.SIG_BLOCK)
 _FIONREAD = termios.FIONREAD
@@ -77,6 +87,9 @@ class Hygiene:
         _umask(self._mask)
         self._limit = _limit()
         self._limits = [(number, getrlimit(number)) for number in _LIMITS]
+        # Asking for it sets it to the platform's default.
+        self._stack_bytes = stack_size()
+        stack_size(self._stack_bytes)
         self._path = sys.path[:]
         self._blocked = blocked
         self._handlers = [(int(number), getsignal(number)) for number in _WATCHED]
@@ -119,6 +132,7 @@ class Hygiene:
             socket.setdefaulttimeout(SOCKET_TIMEOUT_S)
         if context.environment != context.expected:
             context.restore_environment()
+        stack_size(self._stack_bytes)
         if sys.path != self._path:
             sys.path[:] = self._path
         reasons = []

@@ -49,16 +49,10 @@ class Meter:
             own.ru_inblock + children.ru_inblock,
             own.ru_oublock + children.ru_oublock,
         )
-        mark_kib = own.ru_maxrss
-        peak_kib = mark_kib if self._own_mark or mark_kib > self._floor_kib else 0
-        self.raised = mark_kib > self._floor_kib + _SLACK_KIB
+        peak_kib = self._peak_kib(own.ru_maxrss, children.ru_maxrss)
+        self.raised = own.ru_maxrss > self._floor_kib + _SLACK_KIB
         # The size of the largest child cannot be set back: it counts for the job in which it came.
-        child_kib = children.ru_maxrss
-        if child_kib > self._child_kib:
-            self._child_kib = child_kib
-            # A child begins with the mark of its parent, which may be that of an earlier job.
-            if child_kib > mark_kib:
-                peak_kib = child_kib
+        self._child_kib = children.ru_maxrss
         return (
             wall_us,
             after[0] - before[0],
@@ -68,6 +62,16 @@ class Meter:
             (after[2] - before[2]) * _BLOCK_BYTES,
             (after[3] - before[3]) * _BLOCK_BYTES,
         )
+
+    def peak_bytes(self) -> int:
+        """The most memory of the job so far."""
+        own, children = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
+        return self._peak_kib(own.ru_maxrss, children.ru_maxrss) * 1024
+
+    def _peak_kib(self, mark_kib: int, child_kib: int) -> int:
+        peak_kib = mark_kib if self._own_mark or mark_kib > self._floor_kib else 0
+        # A child begins with the mark of its parent, which may be that of an earlier job.
+        return child_kib if child_kib > self._child_kib and child_kib > mark_kib else peak_kib
 
     def settle(self) -> None:
         """To be called between an answer and the next job."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -12,10 +13,13 @@ from typing import Any
 
 from . import culprit
 from .frames import clean, shorten
+from .limits import Granted
 
 _TEXT_LIMIT = 64 << 10
 #: Frames of a deeper stack are left out but for the last ones.
 _DEPTH_LIMIT = 1000
+#: Errors that wrap each other, followed so far.
+_CHAIN_LIMIT = 20
 _HEAD = "Traceback (most recent call last):"
 _OWN_FILES = os.path.dirname(os.path.abspath(__file__)) + os.sep
 #: A verdict's exit code is 32 bits wide; `sys.exit` takes any number.
@@ -128,6 +132,56 @@ def _loading_hint(error: BaseException, module: str | None) -> str | None:
     if module is not None:
         return f"the module {module!r} is there, but raised while it was imported"
     return None
+
+
+def out_of_memory(error: MemoryError, limit: int, peak: int) -> dict[str, Any]:
+    """An allocation failed, at whatever the job was doing."""
+    return to_json(
+        {"kind": "out_of_memory", "limit_bytes": limit, "peak_bytes": peak, "failures": 1},
+        traceback_text(error),
+        type_name(error),
+        f"the job may use {_megabytes(limit)}, its core type's memory times its cores, and had used "
+        f"{_megabytes(peak)} at most when an allocation failed; ask for more with _type or _cores, or hold "
+        "less at a time",
+    )
+
+
+def limit_reached(error: OSError, granted: Granted) -> dict[str, Any] | None:
+    """The failure of a job that ended at a limit on files, None if this was another error."""
+    number = _error_number(error)
+    if number == errno.EMFILE and granted.open_files is not None:
+        limit, value = "open_files", granted.open_files
+        hint = f"a process of a job may have {value:,} files and sockets open; close those that are done with"
+    elif number == errno.EFBIG and granted.disk_bytes is not None:
+        limit, value = "disk", granted.disk_bytes
+        hint = f"a job may keep {_megabytes(value)} in files; write less, or store it elsewhere as it comes"
+    else:
+        return None
+    verdict = {"kind": "limit_reached", "limit": limit, "value": value}
+    return to_json(verdict, traceback_text(error), type_name(error), hint)
+
+
+def _error_number(error: OSError) -> int | None:
+    """Of the error that ended the job, or of the one it stands for.
+
+    Libraries for networks wrap one `OSError` in others that have no number. The first number
+    counts: what came before it was dealt with.
+    """
+    found: BaseException | None = error
+    try:
+        for _ in range(_CHAIN_LIMIT):
+            if not isinstance(found, OSError):
+                return None
+            if found.errno is not None:
+                return found.errno
+            found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+    except BaseException:  # A class of the job can make anything of these names.
+        return None
+    return None
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1_000_000:,.0f} MB"
 
 
 def not_pickled(value: Any, error: BaseException) -> dict[str, Any]:
