@@ -114,6 +114,8 @@ class Executor:
         self.answers: dict[int, Answer] = {}
         self.order: list[int] = []
         self.said: dict[tuple[int, str], bytearray] = collections.defaultdict(bytearray)
+        #: Names of the streams, one for each frame, in the order of their arrival.
+        self.streams: list[str] = []
         self.init: int | None = None
         self.ended: dict[str, Any] | None = None
         self.refused: str | None = None
@@ -232,6 +234,7 @@ class Executor:
             (jid,) = struct.unpack_from(">Q", body)
             assert jid not in self.answers, "output after the answer"
             self.said[jid, STREAMS[kind]] += body[8:]
+            self.streams.append(STREAMS[kind])
         else:
             raise ValueError(f"the kind {kind!r}")
 

@@ -10,7 +10,7 @@ import sys
 import types
 from typing import Any, NamedTuple, NoReturn
 
-from . import init, kernel, limits
+from . import init, kernel, limits, views
 from .executor import Executor, fault
 from .hygiene import Hygiene, dump_on_signal
 from .line import Line, ready
@@ -95,6 +95,8 @@ def _make(order: Order) -> tuple[Executor, Line]:
         os.dup2(own, number)
     meter = Meter(_open_clear_refs())
     os.environ.update(request["env"])
+    if request.get("cores"):
+        views.show_cores(request["cores"], request["env"])
     os.chdir(request["cwd"])
     if request.get("code_path"):
         sys.path[:0] = _code_paths(request["code_path"])

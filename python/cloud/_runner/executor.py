@@ -74,6 +74,8 @@ class Executor:
         self._meter = meter
         self._memory = memory
         self._granted = Granted()
+        #: What the pilog of every job begins with.
+        self._pilog: str | None = None
         #: Descriptor of the file that `faulthandler` writes to.
         self._crash = crash
         self._dumper = pickles.Dumper(scratch)
@@ -108,6 +110,7 @@ class Executor:
         self._granted = Granted(
             said.get("memory_limit"), said.get("disk_limit"), said.get("open_files_limit")
         )
+        self._pilog = said.get("pilog")
 
     def _learn(self, body: bytes) -> None:
         spec, length = _FUNCTION.unpack_from(body, 1)
@@ -149,6 +152,8 @@ class Executor:
         try:
             try:
                 line.begin(jid)
+                if self._pilog is not None:
+                    self._streams.remark(self._pilog)
                 function = self._function(number, spec)
                 args, kwargs = pickles.load(arguments)
                 phase = _RUNNING
