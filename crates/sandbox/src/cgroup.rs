@@ -15,7 +15,7 @@ mod mounts;
 mod parse;
 mod reading;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use group::Cgroup;
 pub use limits::GroupLimits;

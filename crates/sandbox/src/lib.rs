@@ -6,5 +6,6 @@
 pub mod cgroup;
 pub mod layout;
 pub mod namespaces;
+pub mod network;
 pub mod seccomp;
 pub mod user;

@@ -4,11 +4,13 @@
 use crate::{
     blobs::BlobCache,
     code::CodeCache,
+    confine::Confine,
     executor::{Event, Executor, ExecutorId, Order, Shared},
     fork::{self, ForkContext},
     job::{Context, Job, Pickle, Spec},
     outcome::Why,
     pool::{Action, Limits, Offer, Place, Pool},
+    ports::Ports,
     prepare::{self, Prepared},
     pythons::Pythons,
     report::Outbox,
@@ -104,6 +106,7 @@ pub(crate) struct Equipment {
     pub(crate) scratch: std::path::PathBuf,
     pub(crate) results: std::path::PathBuf,
     pub(crate) grace: Duration,
+    pub(crate) confine: Arc<Confine>,
 }
 
 impl Agent {
@@ -116,6 +119,7 @@ impl Agent {
             outbox: Arc::default(),
             results: Arc::new(results),
             events: send_event,
+            ports: Ports::default(),
             grace: equipment.grace,
         });
         let pool = Pool::new(equipment.limits);
@@ -127,6 +131,7 @@ impl Agent {
                 pythons: equipment.pythons,
                 code: equipment.code,
                 scratch: equipment.scratch,
+                confine: equipment.confine,
             }),
             shared,
             blobs: equipment.blobs,
@@ -390,7 +395,7 @@ impl Agent {
     }
 
     fn spec_of(&mut self, about: PulledSpec, function: Pickle) -> Arc<Spec> {
-        let context = Context::of(about.account, &about.spec);
+        let context = Context::of(&about);
         // Equal contexts are one value, so that comparing them is comparing pointers.
         let context = match self.contexts.get(&context) {
             Some(known) => Arc::clone(known),

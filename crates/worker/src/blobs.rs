@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use std::{
     collections::HashMap,
     io::{self, Write as _},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -226,6 +227,9 @@ fn write(
     if Hash(digest.finalize().into()) != hash {
         return Err(FetchError::Damaged(hash));
     }
+    // A temporary file is its owner's alone; jobs have ids of their own.
+    let readable = std::fs::Permissions::from_mode(0o644);
+    file.as_file().set_permissions(readable).map_err(disk)?;
     file.persist(path).map_err(|e| disk(e.error))?;
     Ok(size)
 }

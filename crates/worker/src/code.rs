@@ -123,6 +123,8 @@ impl CodeCache {
             .try_for_each(|_| async { Ok(()) })
             .await?;
         std::fs::write(root.join(ARCHIVES), archives(&manifest))?;
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(root, open)?;
         // The directory appears whole or not at all.
         std::fs::rename(building.keep(), &target)?;
         Ok(Arc::new(CodeVersion {

@@ -3,17 +3,22 @@
 //! Jobs are sent ahead. The process answers in order and answers one before it begins the next,
 //! so when it dies the first unanswered job is the one that ran, and the others go back.
 
+mod answers;
 mod death;
+mod meter;
 mod streams;
 
 use crate::{
     code::CodeVersion,
+    confine::Cell,
     frames::{self, BadFrame, Finished, FromExecutor, SetUp, Status},
     job::Job,
-    outcome::{self, Why},
+    kernel_log,
+    outcome::Why,
     output::{JobOutput, PIECE_MAX_BYTES},
+    ports::Ports,
     report::Outbox,
-    results::{Results, Route},
+    results::Results,
     session::Line,
     zygote::{End, Forked},
 };
@@ -23,8 +28,8 @@ use nix::{
     unistd::Pid,
 };
 use picloud_types::{
-    AccountId, Failure, JobState, Payload, SpecId, Stream, Timestamp, Usage,
-    api::workers::{AttemptRef, FinishedReport, StartedReport},
+    AccountId, SpecId, Stream,
+    api::workers::{AttemptRef, StartedReport},
 };
 use std::{
     collections::{HashSet, VecDeque},
@@ -54,6 +59,8 @@ const REMIND_EVERY: Duration = Duration::from_millis(20);
 /// Up to this size results come through the socket. Well below the longest frame; beyond it a
 /// file costs less than the copying.
 pub(crate) const INLINE_LIMIT_BYTES: u64 = 1 << 20;
+/// Said in the pilog of every job that no sandbox is around.
+const UNPROTECTED: &str = "this worker runs jobs without a sandbox (--isolation=process): a job can read and change what the worker can";
 /// A process that has seen this many functions is replaced: it keeps each of them.
 const FUNCTIONS_MAX: usize = 500;
 
@@ -101,6 +108,7 @@ pub(crate) struct Shared {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) results: Arc<Results>,
     pub(crate) events: mpsc::Sender<(ExecutorId, Vec<Event>)>,
+    pub(crate) ports: Ports,
     /// Between the interrupt and the end of a job that does not heed it.
     pub(crate) grace: Duration,
 }
@@ -121,6 +129,7 @@ pub(crate) struct Process {
     pub(crate) ends: Ends,
     /// Its working directory, removed after its end.
     pub(crate) scratch: tempfile::TempDir,
+    pub(crate) cell: Cell,
     /// Kept on disk as long as it lives.
     pub(crate) code: Option<Arc<CodeVersion>>,
 }
@@ -137,6 +146,8 @@ struct Sent {
 struct Head {
     since: Instant,
     began: SystemTime,
+    /// Where the kernel's log was.
+    log_since_us: u64,
     started_told: bool,
     slow_told: bool,
     interrupted: Option<Instant>,
@@ -149,6 +160,7 @@ impl Head {
         Self {
             since: Instant::now(),
             began: SystemTime::now(),
+            log_since_us: kernel_log::now_us(),
             started_told: false,
             slow_told: false,
             interrupted: None,
@@ -194,6 +206,10 @@ pub(crate) struct Executor {
     retire_by: Option<Instant>,
     events: Vec<Event>,
     scratch: tempfile::TempDir,
+    cell: Cell,
+    meter: meter::Meter,
+    /// The process of jobs itself, once it is ready; `pid` is that of its init.
+    process: Option<i32>,
     _code: Option<Arc<CodeVersion>>,
 }
 
@@ -212,6 +228,10 @@ impl Executor {
             server_url: shared.line.client.server(),
             result_limit: shared.line.payload_max_bytes,
             inline_limit: INLINE_LIMIT_BYTES,
+            memory_limit: Some(process.cell.share.memory_bytes).filter(|b| *b > 0),
+            disk_limit: Some(process.cell.disk_limit_bytes),
+            open_files_limit: Some(process.cell.open_files),
+            pilog: (!process.cell.in_sandbox).then_some(UNPROTECTED),
         };
         frames::put_json(&mut outgoing, b'S', &set_up);
         Self {
@@ -237,6 +257,9 @@ impl Executor {
             retire_by: None,
             events: Vec::new(),
             scratch: process.scratch,
+            meter: meter::Meter::new(&process.cell),
+            process: None,
+            cell: process.cell,
             _code: process.code,
         }
     }
@@ -248,9 +271,13 @@ impl Executor {
         self.conclude(end).await;
         self.events.push(Event::Gone);
         self.tell().await;
-        let scratch = self.scratch;
-        // A job may have left a large tree.
-        let _ = tokio::task::spawn_blocking(move || drop(scratch)).await;
+        let (scratch, cell) = (self.scratch, self.cell);
+        // A job may have left a large tree, and a process that the kernel takes its time with.
+        let _ = tokio::task::spawn_blocking(move || {
+            drop(scratch);
+            cell.clear();
+        })
+        .await;
     }
 
     async fn serve(&mut self) -> LineEnd {
@@ -331,9 +358,9 @@ impl Executor {
             return;
         }
         if self.functions.insert(job.spec.id) {
-            frames::put_function(&mut self.outgoing, &job.spec);
+            frames::put_function(&mut self.outgoing, &job.spec, &self.cell.view);
         }
-        frames::put_job(&mut self.outgoing, &job);
+        frames::put_job(&mut self.outgoing, &job, &self.cell.view);
         if self.window.is_empty() {
             self.head = Head::new();
         }
@@ -420,6 +447,8 @@ impl Executor {
         due[3] = self.output_since.map(|at| at + OUTPUT_PAUSE);
         due[4] = self.signal_due.then(|| self.reminded + REMIND_EVERY);
         due[5] = self.retire_by;
+        let runs = !self.window.is_empty() && !head.killed;
+        due[6] = runs.then(|| self.meter.due(head.since));
         due.into_iter().flatten().min()
     }
 
@@ -437,6 +466,7 @@ impl Executor {
         };
         let (of, ran) = (job.of, now.duration_since(self.head.since));
         let limit = job.spec.spec.max_runtime_ms.map(Duration::from_millis);
+        let sample = self.meter.due(self.head.since) <= now;
         if ran >= STARTED_AFTER && !self.head.started_told {
             self.head.started_told = true;
             self.shared.outbox.started(StartedReport {
@@ -458,6 +488,9 @@ impl Executor {
             self.head.slow_told = true;
             self.events.push(Event::Slow);
             self.take_back();
+        }
+        if sample {
+            self.sample();
         }
     }
 
@@ -492,7 +525,10 @@ impl Executor {
     async fn hear(&mut self) -> Result<(), BadFrame> {
         while let Some(frame) = frames::next_frame(&mut self.inbox)? {
             match frames::read_executor(frame)? {
-                FromExecutor::Ready => self.events.push(Event::Ready),
+                FromExecutor::Ready => {
+                    self.meter_ready();
+                    self.events.push(Event::Ready);
+                }
                 FromExecutor::Output { jid, stream, bytes } => {
                     if self.window.front().is_some_and(|s| s.job.of.jid.0 == jid) {
                         self.said(stream, &bytes);
@@ -527,7 +563,7 @@ impl Executor {
             self.drain_pipes();
             frames::put_kind(&mut self.outgoing, b'D');
         }
-        let ends = finished.ends || self.functions.len() >= FUNCTIONS_MAX;
+        let ends = finished.ends || self.functions.len() >= FUNCTIONS_MAX || self.is_littered();
         self.close_output();
         if let Some(sent) = self.window.pop_front() {
             self.ended(sent, finished).await;
@@ -564,97 +600,6 @@ impl Executor {
             _ => self.events.push(Event::Unstarted(sent.job)),
         }
     }
-
-    /// A job that ran ended.
-    async fn ended(&mut self, sent: Sent, finished: Finished) {
-        let Sent { job, why } = sent;
-        if finished.status == Status::Interrupted && why == Some(Why::TakenBack) {
-            // It began just as it was taken back. It may be started twice, or it would not
-            // have been sent ahead.
-            self.events.push(Event::Unstarted(job));
-            return;
-        }
-        self.events.push(Event::Answered {
-            of: job.of,
-            spec: job.spec.id,
-            runtime: Duration::from_micros(finished.usage.runtime_us),
-        });
-        let restartable = job.spec.spec.restartable;
-        let failed = match outcome::decide(
-            finished.status,
-            why,
-            finished.remarks.failure,
-            job.spec.spec.max_runtime_ms,
-            restartable,
-        ) {
-            outcome::Decision::Nothing => return,
-            outcome::Decision::Done => None,
-            outcome::Decision::Failed(state, failure) => Some((state, failure)),
-        };
-        let report = self.end_report(job.of, finished.usage, failed, finished.remarks.profile);
-        let answer = match report.state {
-            // The interrupt that ended it says nothing the owner does not know.
-            JobState::Killed => frames::Answer::Bytes(bytes::Bytes::new()),
-            _ => finished.answer,
-        };
-        match self.shared.results.take(self.scratch.path(), answer) {
-            Ok(Route::Inline(payload)) => self.shared.outbox.finished(report, payload),
-            Err(failure) => self.report_without_result(report, failure),
-            Ok(Route::Upload(large)) => {
-                let permit = self.shared.results.permit().await;
-                let promise = self.shared.outbox.promise(job.of);
-                let shared = Arc::clone(&self.shared);
-                let account = job.spec.context.account;
-                tokio::spawn(async move {
-                    match shared.results.upload(account, large).await {
-                        Ok(payload) => shared.outbox.finished(report, payload),
-                        Err(failure) => {
-                            let report = without_result(report, failure);
-                            shared.outbox.finished(report, Payload::empty());
-                        }
-                    }
-                    drop((permit, promise));
-                });
-            }
-        }
-    }
-
-    fn report_without_result(&self, report: FinishedReport, failure: Failure) {
-        let report = without_result(report, failure);
-        self.shared.outbox.finished(report, Payload::empty());
-    }
-
-    fn end_report(
-        &self,
-        of: AttemptRef,
-        usage: Usage,
-        failed: Option<(JobState, Failure)>,
-        profile: Option<String>,
-    ) -> FinishedReport {
-        let now = SystemTime::now();
-        let began = now - Duration::from_micros(usage.runtime_us).min(self.head.since.elapsed());
-        let (state, failure) = match failed {
-            Some((state, failure)) => (state, Some(failure)),
-            None => (JobState::Done, None),
-        };
-        FinishedReport {
-            jid: of.jid,
-            attempt: of.attempt,
-            state,
-            started: Timestamp::from(began),
-            finished: Timestamp::from(now),
-            usage,
-            failure,
-            profile,
-        }
-    }
-}
-
-fn without_result(mut report: FinishedReport, failure: Failure) -> FinishedReport {
-    report.state = JobState::Error;
-    // A failure that was there already says more than that its exception could not be kept.
-    report.failure.get_or_insert(failure);
-    report
 }
 
 /// Reads from a pipe; never returns when it is closed already.

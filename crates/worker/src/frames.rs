@@ -1,11 +1,14 @@
 //! The frames between worker and runner. The runner's side is untrusted: a job can write to its
 //! socket, so whatever does not read as the protocol says is an error, never a panic.
 
-use crate::job::{Job, Pickle, Spec};
+use crate::{
+    job::{Job, Pickle, Spec},
+    view::View,
+};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use picloud_types::{Failure, Stream, Usage};
 use serde::{Deserialize, Serialize};
-use std::{ffi::OsString, os::unix::ffi::OsStringExt, path::PathBuf};
+use std::{borrow::Cow, ffi::OsString, os::unix::ffi::OsStringExt, path::PathBuf};
 
 /// Longest frame either side accepts.
 pub(crate) const FRAME_MAX_BYTES: usize = 16 << 20;
@@ -80,6 +83,11 @@ pub(crate) struct SetUp<'a> {
     pub(crate) server_url: &'a str,
     pub(crate) result_limit: u64,
     pub(crate) inline_limit: u64,
+    pub(crate) memory_limit: Option<u64>,
+    pub(crate) disk_limit: Option<u64>,
+    pub(crate) open_files_limit: Option<u32>,
+    /// For the pilog of every job.
+    pub(crate) pilog: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -90,59 +98,46 @@ struct FunctionOptions<'a> {
     fast_serialization: u8,
 }
 
-fn pickle_length(pickle: &Pickle) -> usize {
-    1 + match pickle {
-        Pickle::Bytes(bytes) => bytes.len(),
-        Pickle::File(blob) => blob.path().as_os_str().len(),
-    }
-}
-
-fn put_pickle(out: &mut BytesMut, pickle: &Pickle) {
+/// What stands for a pickle in a frame: itself, or where the process finds it.
+fn pickle_parts<'p>(pickle: &'p Pickle, view: &View) -> (u8, Cow<'p, [u8]>) {
     match pickle {
-        Pickle::Bytes(bytes) => {
-            out.put_u8(INLINE);
-            out.put_slice(bytes);
-        }
+        Pickle::Bytes(bytes) => (INLINE, Cow::Borrowed(bytes)),
         Pickle::File(blob) => {
-            out.put_u8(FILE);
-            out.put_slice(blob.path().as_os_str().as_encoded_bytes());
+            let path = view.inside(blob.path()).into_os_string();
+            (FILE, Cow::Owned(path.into_encoded_bytes()))
         }
     }
 }
 
 /// `F`: a function, once per process.
-pub(crate) fn put_function(out: &mut BytesMut, spec: &Spec) {
+pub(crate) fn put_function(out: &mut BytesMut, spec: &Spec, view: &View) {
     let options = json(&FunctionOptions {
         function_name: &spec.spec.function_name,
         profile: spec.spec.profile,
         kill_process: spec.spec.kill_process,
         fast_serialization: spec.spec.fast_serialization,
     });
-    frame(
-        out,
-        b'F',
-        8 + 4 + options.len() + pickle_length(&spec.function),
-    );
+    let (kind, pickle) = pickle_parts(&spec.function, view);
+    frame(out, b'F', 8 + 4 + options.len() + 1 + pickle.len());
     out.put_i64(spec.id.0);
     out.put_u32(u32::try_from(options.len()).unwrap_or(u32::MAX));
     out.put_slice(&options);
-    put_pickle(out, &spec.function);
+    out.put_u8(kind);
+    out.put_slice(&pickle);
 }
 
 /// `J`: a job.
-pub(crate) fn put_job(out: &mut BytesMut, job: &Job) {
+pub(crate) fn put_job(out: &mut BytesMut, job: &Job, view: &View) {
     let token = job.token.as_bytes();
-    frame(
-        out,
-        b'J',
-        8 + 4 + 8 + 2 + token.len() + pickle_length(&job.args),
-    );
+    let (kind, pickle) = pickle_parts(&job.args, view);
+    frame(out, b'J', 8 + 4 + 8 + 2 + token.len() + 1 + pickle.len());
     out.put_i64(job.of.jid.0);
     out.put_u32(job.of.attempt.0);
     out.put_i64(job.spec.id.0);
     out.put_u16(u16::try_from(token.len()).unwrap_or(u16::MAX));
     out.put_slice(token);
-    put_pickle(out, &job.args);
+    out.put_u8(kind);
+    out.put_slice(&pickle);
 }
 
 /// `C`: these must not go on.
@@ -226,7 +221,7 @@ pub(crate) fn read_executor(mut frame: Bytes) -> Result<FromExecutor, BadFrame> 
 }
 
 fn read_finished(mut frame: Bytes) -> Result<Finished, BadFrame> {
-    const HEAD: usize = 8 + 1 + 1 + 3 * 8 + 4;
+    const HEAD: usize = 8 + 1 + 1 + 7 * 8 + 4;
     if frame.len() <= HEAD {
         return Err(BadFrame::Short);
     }
@@ -243,6 +238,10 @@ fn read_finished(mut frame: Bytes) -> Result<Finished, BadFrame> {
         runtime_us: frame.get_u64(),
         cpu_user_us: frame.get_u64(),
         cpu_system_us: frame.get_u64(),
+        memory_peak_bytes: frame.get_u64(),
+        memory_failures: frame.get_u64(),
+        disk_read_bytes: frame.get_u64(),
+        disk_write_bytes: frame.get_u64(),
         ..Usage::default()
     };
     let length = frame.get_u32() as usize;
@@ -278,6 +277,35 @@ pub(crate) struct ForkRequest<'a> {
     pub(crate) cwd: &'a str,
     pub(crate) code_path: Option<&'a str>,
     pub(crate) scratch: &'a str,
+    /// Descriptors of control groups that follow the first three.
+    pub(crate) groups: usize,
+    pub(crate) limits: ForkLimits,
+    pub(crate) cores: u32,
+    pub(crate) sandbox: Option<ForkSandbox<'a>>,
+}
+
+/// Limits of each single process.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct ForkLimits {
+    pub(crate) open_files: Option<u32>,
+    pub(crate) file_bytes: Option<u64>,
+    pub(crate) data_bytes: Option<u64>,
+}
+
+/// The sandbox a fork is to enter.
+#[derive(Debug, Serialize)]
+pub(crate) struct ForkSandbox<'a> {
+    /// In the order of the descriptors that follow those of the groups.
+    pub(crate) namespaces: &'a [&'static str],
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+/// `C` on the control socket: what holds for all forks.
+#[derive(Debug, Serialize)]
+pub(crate) struct ZygoteSetUp<'a> {
+    /// base64 of programs.
+    pub(crate) seccomp: &'a [String],
 }
 
 /// `R` on the control socket.
@@ -286,6 +314,9 @@ pub(crate) struct ZygoteReady {
     pub(crate) version: String,
     pub(crate) full_version: String,
     pub(crate) executable: String,
+    /// Where the interpreter and what it imports are.
+    #[serde(default)]
+    pub(crate) software: Vec<PathBuf>,
 }
 
 /// `S`, `E` and `!` on the control socket, told apart by their kind.
@@ -319,7 +350,7 @@ mod tests {
         body.put_i64(jid);
         body.put_u8(status);
         body.put_u8(flags);
-        for usage in [10, 20, 30] {
+        for usage in [10, 20, 30, 40, 50, 60, 70] {
             body.put_u64(usage);
         }
         body.put_u32(u32::try_from(json.len()).expect("short"));
@@ -340,7 +371,15 @@ mod tests {
         };
         assert_eq!((answer.jid, answer.status), (7, Status::Failed));
         assert!(answer.ends && answer.drain);
-        assert_eq!(answer.usage.cpu_user_us, 20);
+        let usage = answer.usage;
+        assert_eq!(
+            (
+                usage.cpu_user_us,
+                usage.memory_peak_bytes,
+                usage.disk_write_bytes
+            ),
+            (20, 40, 70)
+        );
         assert_eq!(answer.remarks.profile.as_deref(), Some("p"));
         assert_eq!(answer.answer, Answer::Bytes(Bytes::from_static(b"pickle")));
         assert!(buffer.is_empty());

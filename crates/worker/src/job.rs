@@ -2,7 +2,10 @@
 
 use crate::blobs::CachedBlob;
 use bytes::Bytes;
-use picloud_types::{AccountId, Hash, JobSpec, SpecId, api::workers::AttemptRef};
+use picloud_types::{
+    AccountId, Hash, JobSpec, SpecId,
+    api::workers::{AttemptRef, PulledSpec},
+};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What jobs must agree in to be run by the same process, one after another.
@@ -12,15 +15,34 @@ pub(crate) struct Context {
     pub(crate) python: String,
     pub(crate) code_version: Option<Hash>,
     pub(crate) os_env_vars: BTreeMap<String, String>,
+    pub(crate) share: Share,
+}
+
+/// How much of the machine a job gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Share {
+    pub(crate) cores: u32,
+    pub(crate) memory_bytes: u64,
+    /// Thousandths of a compute unit, so that shares can be compared.
+    pub(crate) milliunits: u64,
+    /// Whether it has a source address of its own.
+    pub(crate) own_ip: bool,
 }
 
 impl Context {
-    pub(crate) fn of(account: AccountId, spec: &JobSpec) -> Self {
+    pub(crate) fn of(about: &PulledSpec) -> Self {
+        let spec = &about.spec;
         Self {
-            account,
+            account: about.account,
             python: spec.python.clone(),
             code_version: spec.code_version,
             os_env_vars: spec.os_env_vars.clone(),
+            share: Share {
+                cores: spec.cores,
+                memory_bytes: about.memory_bytes,
+                milliunits: (about.compute_units * 1_000.0).round() as u64,
+                own_ip: about.own_ip,
+            },
         }
     }
 }

@@ -1,4 +1,5 @@
-//! How a process of jobs comes to life. The one seam at which isolation is put around it.
+//! Starts the warm interpreters. They run no code of users, so they are plain processes; what is
+//! forked from them walks into a sandbox.
 
 use std::{
     ffi::OsString,
@@ -13,36 +14,26 @@ use std::{
 
 /// What is to be started.
 #[derive(Clone, Debug)]
-pub struct ZygotePlan {
+pub(crate) struct ZygotePlan {
     /// The interpreter.
-    pub executable: PathBuf,
+    pub(crate) executable: PathBuf,
     /// The runner's `__main__.py`; none where the interpreter is to find its own `cloud` package.
-    pub runner: Option<PathBuf>,
+    pub(crate) runner: Option<PathBuf>,
     /// A directory that goes last on the module path.
-    pub support: Option<PathBuf>,
+    pub(crate) support: Option<PathBuf>,
     /// Where it starts; jobs have directories of their own.
-    pub cwd: PathBuf,
+    pub(crate) cwd: PathBuf,
     /// Whether it gives way to everything else, as when an interpreter is only looked at.
-    pub background: bool,
+    pub(crate) background: bool,
 }
 
 /// A started zygote.
 #[derive(Debug)]
-pub struct Launched {
-    pub child: Child,
+pub(crate) struct Launched {
+    pub(crate) child: Child,
     /// Our end of the control socket.
-    pub control: UnixStream,
+    pub(crate) control: UnixStream,
 }
-
-/// Starts zygotes.
-pub trait Launcher: Send + Sync + std::fmt::Debug {
-    /// Starts one.
-    fn launch(&self, plan: &ZygotePlan) -> io::Result<Launched>;
-}
-
-/// Plain processes of the worker's own user: a job can do what the worker can.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ProcessLauncher;
 
 /// Finds the runner beside the `cloud` package that the interpreter would import, without
 /// importing it, and runs it. Saves starting the interpreter once only to ask.
@@ -61,42 +52,41 @@ fn is_passed_on(name: &str) -> bool {
     matches!(name, "PATH" | "LANG" | "TZ" | "LD_LIBRARY_PATH") || name.starts_with("LC_")
 }
 
-impl Launcher for ProcessLauncher {
-    fn launch(&self, plan: &ZygotePlan) -> io::Result<Launched> {
-        let (control, theirs) = UnixStream::pair()?;
-        let theirs = OwnedFd::from(theirs);
-        let mut command = Command::new(&plan.executable);
-        command.arg("-I").args(arguments(plan)).env_clear();
-        let passed = std::env::vars().filter(|(name, _)| is_passed_on(name));
-        command
-            .envs(passed)
-            .env("PYTHONUNBUFFERED", "1")
-            .current_dir(&plan.cwd)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        let (fd, background) = (theirs.as_raw_fd(), plan.background);
-        // SAFETY: between fork and exec only system calls that are async-signal-safe are made,
-        // nothing is allocated, and the descriptor stays open in the parent until after `spawn`.
-        unsafe {
-            command.pre_exec(move || {
-                if fd == 3 {
-                    // dup2 onto itself would leave close-on-exec set.
-                    if nix::libc::fcntl(3, nix::libc::F_SETFD, 0) < 0 {
-                        return Err(io::Error::last_os_error());
-                    }
-                } else if nix::libc::dup2(fd, 3) < 0 {
+/// Starts a zygote.
+pub(crate) fn launch(plan: &ZygotePlan) -> io::Result<Launched> {
+    let (control, theirs) = UnixStream::pair()?;
+    let theirs = OwnedFd::from(theirs);
+    let mut command = Command::new(&plan.executable);
+    command.arg("-I").args(arguments(plan)).env_clear();
+    let passed = std::env::vars().filter(|(name, _)| is_passed_on(name));
+    command
+        .envs(passed)
+        .env("PYTHONUNBUFFERED", "1")
+        .current_dir(&plan.cwd)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let (fd, background) = (theirs.as_raw_fd(), plan.background);
+    // SAFETY: between fork and exec only system calls that are async-signal-safe are made,
+    // nothing is allocated, and the descriptor stays open in the parent until after `spawn`.
+    unsafe {
+        command.pre_exec(move || {
+            if fd == 3 {
+                // dup2 onto itself would leave close-on-exec set.
+                if nix::libc::fcntl(3, nix::libc::F_SETFD, 0) < 0 {
                     return Err(io::Error::last_os_error());
                 }
-                if background {
-                    run_when_idle();
-                }
-                Ok(())
-            });
-        }
-        let child = command.spawn()?;
-        Ok(Launched { child, control })
+            } else if nix::libc::dup2(fd, 3) < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            if background {
+                run_when_idle();
+            }
+            Ok(())
+        });
     }
+    let child = command.spawn()?;
+    Ok(Launched { child, control })
 }
 
 /// Gives this process only time that nobody else wants. Being nice is not enough: a nice process

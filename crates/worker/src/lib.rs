@@ -8,17 +8,22 @@ mod agent;
 mod blobs;
 mod children;
 mod code;
+mod confine;
 mod discover;
+mod disk;
 mod executor;
 mod fork;
 mod frames;
 mod job;
-pub mod launch;
+mod kernel_log;
+mod launch;
 mod machine;
 mod outcome;
 mod output;
 mod pool;
+mod ports;
 mod prepare;
+mod processes;
 mod pythons;
 mod reaper;
 mod report;
@@ -26,10 +31,11 @@ mod results;
 mod session;
 mod support;
 mod verdict;
+mod view;
 mod worker;
 mod zygote;
 
-pub use worker::{Options, Worker, WorkerError};
+pub use worker::{IsolationChoice, NetworkChoice, Options, Worker, WorkerError};
 
 use std::{
     hash::{BuildHasher as _, RandomState},

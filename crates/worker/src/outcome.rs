@@ -1,7 +1,7 @@
 //! What an answer, or the lack of one, means for a job that the worker may have wanted to end.
 
 use crate::{frames::Status, verdict};
-use picloud_types::{Failure, JobState};
+use picloud_types::{Failure, JobState, ResourceLimit};
 
 /// Why the worker wanted a job to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(crate) enum Why {
     Refused,
     /// The worker stops.
     WorkerStops,
+    /// It used more of this than the limit: the limit, and what was used.
+    Limit(ResourceLimit, u64, u64),
 }
 
 /// What is reported.
@@ -75,6 +77,9 @@ fn stopped(
         Why::Refused => Decision::Nothing,
         Why::WorkerStops if restartable => Decision::Nothing,
         Why::WorkerStops => Decision::Failed(JobState::Error, verdict::worker_stopped()),
+        Why::Limit(limit, value, used) => {
+            Decision::Failed(JobState::Error, verdict::limit(limit, value, used))
+        }
         Why::TakenBack => return None,
     })
 }

@@ -36,6 +36,8 @@ pub(crate) struct Limits {
     pub(crate) units: f64,
     pub(crate) memory: u64,
     pub(crate) threads: usize,
+    /// Source addresses to give away; none where there is no pool of them.
+    pub(crate) source_ips: Option<u32>,
     /// Idle processes kept beyond this are ended.
     pub(crate) idle_max: usize,
     /// Idle for longer, they are ended too ...
@@ -59,6 +61,7 @@ pub(crate) enum Action {
 pub(crate) struct Offer {
     pub(crate) free_units: f64,
     pub(crate) free_memory: u64,
+    pub(crate) free_source_ips: Option<u32>,
     pub(crate) prefetch: u32,
     /// How many may be here beyond what runs; `prefetch` is what is missing to that.
     pub(crate) prefetch_target: u32,
@@ -310,6 +313,18 @@ impl Pool {
         })
     }
 
+    /// Source addresses that processes have, idle ones too: an address goes with its process.
+    fn addresses_used(&self) -> u32 {
+        let holders = self.executors.values().filter(|e| e.context.share.own_ip);
+        u32::try_from(holders.count()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether one more process of this kind could have what it needs.
+    fn has_address_for(&self, context: &Context) -> bool {
+        let total = self.limits.source_ips;
+        !context.share.own_ip || total.is_none_or(|total| self.addresses_used() < total)
+    }
+
     fn fits(&self, job: &Job) -> bool {
         let (units, memory) = self.used();
         // Sums of fractions may be off by a hair. What is larger than the machine runs alone:
@@ -361,6 +376,15 @@ impl Pool {
         Offer {
             free_units: (self.limits.units - units - queued_units).max(0.0),
             free_memory: self.limits.memory.saturating_sub(memory + queued_memory),
+            free_source_ips: self.limits.source_ips.map(|total| {
+                let busy = self
+                    .executors
+                    .values()
+                    .filter(|e| e.context.share.own_ip && (e.sent > 0 || e.state != State::Live));
+                let waiting = self.queues.iter().filter(|(c, _)| c.share.own_ip);
+                let waiting: usize = waiting.map(|(_, queue)| queue.len()).sum();
+                total.saturating_sub(u32::try_from(busy.count() + waiting).unwrap_or(u32::MAX))
+            }),
             prefetch: u32::try_from(missing).unwrap_or(0),
             prefetch_target: u32::try_from(target).unwrap_or(0),
         }
@@ -469,6 +493,10 @@ impl Pool {
             let job = &waiting.job;
             let busy = self.executors.values().filter(|e| e.context == *context);
             let busy = busy.filter(|e| e.is_active()).count();
+            if !self.has_address_for(context) {
+                self.free_an_address(context, actions);
+                return;
+            }
             if !self.fits(job) || self.is_short(job) && busy >= self.limits.threads {
                 return;
             }
@@ -485,6 +513,21 @@ impl Pool {
             };
             self.executors.insert(id, executor);
             actions.push(Action::Fork(id, Arc::clone(context)));
+        }
+    }
+
+    /// An idle process of somebody else that has an address makes room for one that needs it.
+    fn free_an_address(&mut self, context: &Arc<Context>, actions: &mut Vec<Action>) {
+        let closing = |e: &Executor| e.context.share.own_ip && e.state == State::Closing;
+        if self.executors.values().any(closing) {
+            return;
+        }
+        let idle = self.executors.iter_mut().filter(|(_, e)| {
+            e.context.share.own_ip && e.context != *context && e.state == State::Live && e.sent == 0
+        });
+        if let Some((id, executor)) = idle.min_by_key(|(_, e)| e.idle_since) {
+            executor.state = State::Closing;
+            actions.push(Action::Retire(*id));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     discover,
-    launch::{Launcher, ZygotePlan},
+    launch::ZygotePlan,
     support,
     zygote::{Zygote, ZygoteError},
 };
@@ -36,10 +36,10 @@ struct Keeper {
     failures: u32,
 }
 
-/// All of them.
+/// All of them. `filters` go to every zygote: programs for `seccomp`, in base64.
 #[derive(Debug)]
 pub(crate) struct Pythons {
-    launcher: Arc<dyn Launcher>,
+    filters: Arc<Vec<String>>,
     runner: Option<PathBuf>,
     default: PathBuf,
     configured: Vec<PathBuf>,
@@ -51,7 +51,7 @@ pub(crate) struct Pythons {
 impl Pythons {
     /// `state_dir` is where the packages for bare interpreters are linked.
     pub(crate) fn new(
-        launcher: Arc<dyn Launcher>,
+        filters: Arc<Vec<String>>,
         runner: Option<PathBuf>,
         default: Option<PathBuf>,
         configured: Vec<PathBuf>,
@@ -60,7 +60,7 @@ impl Pythons {
         let support = state_dir.join("support");
         crate::blobs::empty_dir(&support)?;
         Ok(Self {
-            launcher,
+            filters,
             runner,
             default: default.unwrap_or_else(discover::default_interpreter),
             configured,
@@ -118,14 +118,14 @@ impl Pythons {
     /// before the first job.
     pub(crate) async fn start_default(&self) -> Result<(), ZygoteError> {
         let plan = self.plan(&self.default, self.runner.clone(), false);
-        let zygote = Zygote::start(&*self.launcher, &plan).await?;
+        let zygote = Zygote::start(&self.filters, &plan).await?;
         self.add(plan, Some(zygote)).await
     }
 
     async fn add(&self, plan: ZygotePlan, zygote: Option<Zygote>) -> Result<(), ZygoteError> {
         let zygote = match zygote {
             Some(zygote) => zygote,
-            None => Zygote::start(&*self.launcher, &plan).await?,
+            None => Zygote::start(&self.filters, &plan).await?,
         };
         // Of the default interpreter they are listed later: listing takes longer than starting it.
         let packages = match plan.background {
@@ -219,7 +219,7 @@ impl Pythons {
             _ => keeper.failures = 0,
         }
         keeper.started = Some(Instant::now());
-        let zygote = Zygote::start(&*self.launcher, &interpreter.plan).await;
+        let zygote = Zygote::start(&self.filters, &interpreter.plan).await;
         let zygote = Arc::new(zygote.map_err(|e| e.to_string())?);
         keeper.zygote = Some(Arc::clone(&zygote));
         Ok(zygote)

@@ -10,7 +10,8 @@ use picloud_client::ClientError;
 use picloud_types::{
     ErrorKind, JobState, Payload,
     api::workers::{
-        AttemptRef, FinishedReport, OutputReport, ReportHeader, ReportReply, StartedReport,
+        AttemptRef, FinishedReport, OutputReport, PortsReport, ReportHeader, ReportReply,
+        SampleReport, StartedReport,
     },
 };
 use std::{
@@ -38,6 +39,8 @@ const OUTPUT_WAITING_MAX_BYTES: usize = 16 << 20;
 enum Item {
     Started(StartedReport),
     Output(OutputReport, Bytes),
+    Sample(Box<SampleReport>),
+    Ports(Box<PortsReport>),
     Finished(Box<FinishedReport>, Payload),
     Returned(AttemptRef),
     KillSeen(AttemptRef),
@@ -48,6 +51,8 @@ impl Item {
         let (jid, attempt) = match self {
             Self::Started(report) => (report.jid, report.attempt),
             Self::Output(report, _) => (report.jid, report.attempt),
+            Self::Sample(report) => (report.jid, report.attempt),
+            Self::Ports(report) => (report.jid, report.attempt),
             Self::Finished(report, _) => (report.jid, report.attempt),
             Self::Returned(of) | Self::KillSeen(of) => return *of,
         };
@@ -65,6 +70,7 @@ impl Item {
                 let failure = report.failure.as_ref().map_or(0, |f| f.exception.len());
                 inline + failure + report.profile.as_ref().map_or(0, String::len) + 256
             }
+            Self::Sample(_) | Self::Ports(_) => 512,
             Self::Started(_) | Self::Returned(_) | Self::KillSeen(_) => 64,
         }
     }
@@ -121,6 +127,16 @@ impl Outbox {
     /// A job began some time ago and still runs.
     pub(crate) fn started(&self, report: StartedReport) {
         self.add([Item::Started(report)]);
+    }
+
+    /// What a running job used so far.
+    pub(crate) fn sample(&self, report: SampleReport) {
+        self.add([Item::Sample(Box::new(report))]);
+    }
+
+    /// Ports a running job listens on.
+    pub(crate) fn ports(&self, report: PortsReport) {
+        self.add([Item::Ports(Box::new(report))]);
     }
 
     /// A job ended.
@@ -387,6 +403,8 @@ fn assemble(items: &[Item]) -> (ReportHeader, Vec<Payload>, Vec<Bytes>) {
                 header.finished.push((**report).clone());
                 payloads.push(payload.clone());
             }
+            Item::Sample(report) => header.samples.push(**report),
+            Item::Ports(report) => header.ports.push((**report).clone()),
             Item::Returned(of) => header.returned.push(*of),
             Item::KillSeen(of) => header.kills_seen.push(*of),
         }

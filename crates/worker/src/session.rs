@@ -245,7 +245,7 @@ async fn pull_once(line: Arc<Line>, inbox: mpsc::Sender<Message>, offer: Offer) 
         free_units: offer.free_units,
         free_memory_bytes: offer.free_memory,
         prefetch: offer.prefetch,
-        free_source_ips: None,
+        free_source_ips: offer.free_source_ips,
         wait_ms: u64::try_from(wait.as_millis()).unwrap_or(0),
     };
     let sent = Instant::now();

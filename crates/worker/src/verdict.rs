@@ -1,7 +1,7 @@
 //! Why a job ended without an answer of its own, in words.
 
 use crate::{frames::BadFrame, zygote::Exit};
-use picloud_types::{Failure, Verdict};
+use picloud_types::{Failure, ResourceLimit, Verdict};
 
 fn failure(verdict: Verdict, exception: String, hint: Option<&str>) -> Failure {
     Failure {
@@ -92,6 +92,81 @@ pub(crate) fn time_limit(limit_ms: u64, traceback: Option<Failure>) -> Failure {
         Some("raise _max_runtime, or split the work"),
         traceback,
     )
+}
+
+/// The kernel ended a process of the job for want of memory.
+pub(crate) fn out_of_memory(
+    function: &str,
+    limit_bytes: u64,
+    peak_bytes: u64,
+    failures: u64,
+) -> Failure {
+    failure(
+        Verdict::OutOfMemory {
+            limit_bytes,
+            peak_bytes,
+            failures,
+            fits: None,
+        },
+        format!(
+            "{} used more memory than it was granted: {} granted, {} used when the kernel ended it",
+            named(function),
+            megabytes(limit_bytes),
+            megabytes(peak_bytes),
+        ),
+        Some(
+            "ask for a core type with more memory (_type), or for more cores (_cores): memory grows with them",
+        ),
+    )
+}
+
+/// The job used more of something than the limit, and was ended.
+pub(crate) fn limit(limit: ResourceLimit, value: u64, used: u64) -> Failure {
+    let (sentence, hint) = match limit {
+        ResourceLimit::Disk => (
+            format!(
+                "the job's files took {}, more than the {} allowed",
+                megabytes(used),
+                megabytes(value)
+            ),
+            "keep less in its directories and /tmp, or store results as they come; the operator sets job_disk_bytes",
+        ),
+        ResourceLimit::Files => (
+            format!("the job made more than {value} files and directories"),
+            "keep fewer, larger files",
+        ),
+        ResourceLimit::Processes => (
+            format!("the job reached its limit of {value} processes and threads"),
+            "start fewer at a time; the operator sets job_processes",
+        ),
+        ResourceLimit::OpenFiles => (
+            format!("the job reached its limit of {value} open files"),
+            "close files that are no longer needed; the operator sets job_open_files",
+        ),
+    };
+    let verdict = Verdict::LimitReached {
+        limit,
+        value,
+        used: Some(used),
+    };
+    failure(verdict, sentence, Some(hint))
+}
+
+/// A failure of a job that could not start one more process.
+pub(crate) fn process_limit(mut seen: Failure, processes: u32) -> Failure {
+    let told = limit(
+        ResourceLimit::Processes,
+        u64::from(processes),
+        u64::from(processes),
+    );
+    seen.verdict = told.verdict;
+    seen.exception = format!("{}\n{}", seen.exception.trim_end(), told.exception);
+    seen.hint = told.hint;
+    seen
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.0} MB", bytes as f64 / 1e6)
 }
 
 /// Interrupted because the worker stops, and it must not be started again.

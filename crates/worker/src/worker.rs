@@ -4,7 +4,7 @@ use crate::{
     agent::{Agent, Equipment},
     blobs::BlobCache,
     code::CodeCache,
-    launch::{Launcher, ProcessLauncher},
+    confine::Confine,
     machine,
     pool::Limits,
     pythons::Pythons,
@@ -14,10 +14,11 @@ use crate::{
 };
 use nix::fcntl::{Flock, FlockArg};
 use picloud_client::{ClientError, WorkerClient};
-use picloud_types::api::workers::{Confinement, Hello, PythonsUpdate, Welcome};
+use picloud_types::api::workers::{Hello, PythonsUpdate, Welcome};
 use std::{
     fs::File,
     io,
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -72,8 +73,40 @@ pub struct Options {
     pub adopt_strays: bool,
     /// Whether to end when the process that started this one does.
     pub die_with_parent: bool,
-    /// How processes are started: the place for isolation.
-    pub launcher: Arc<dyn Launcher>,
+    /// What stands between a job and the machine.
+    pub isolation: IsolationChoice,
+    /// Which network jobs see.
+    pub network: NetworkChoice,
+    /// Addresses of this machine for jobs that are to have one of their own.
+    pub source_ips: Vec<IpAddr>,
+    /// Most bytes in the files of one process of jobs.
+    pub job_disk_bytes: u64,
+    /// Most processes and threads of one process of jobs.
+    pub job_processes: u32,
+    /// Most descriptors one process of a job may have open.
+    pub job_open_files: u32,
+    /// Whether a job is held to the cores it asked for; otherwise it may use idle ones.
+    pub cpu_limit_cores: bool,
+}
+
+/// See `Options::isolation`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IsolationChoice {
+    /// Namespaces; a worker that cannot make them does not start.
+    #[default]
+    Sandbox,
+    /// None: a job can do what the worker can.
+    Process,
+}
+
+/// See `Options::network`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NetworkChoice {
+    /// The machine's.
+    #[default]
+    Shared,
+    /// Only the way to the server.
+    None,
 }
 
 impl Options {
@@ -97,7 +130,13 @@ impl Options {
             stop_grace: Duration::from_secs(10),
             adopt_strays: false,
             die_with_parent: false,
-            launcher: Arc::new(ProcessLauncher),
+            isolation: IsolationChoice::default(),
+            network: NetworkChoice::default(),
+            source_ips: Vec::new(),
+            job_disk_bytes: 10 << 30,
+            job_processes: 1_024,
+            job_open_files: 4_096,
+            cpu_limit_cores: false,
         }
     }
 }
@@ -109,6 +148,8 @@ pub enum WorkerError {
     StateDir { path: PathBuf, error: io::Error },
     #[error("the worker's directory {0} is in use by another worker")]
     StateDirInUse(PathBuf),
+    #[error("jobs cannot be kept in sandboxes here: {0}")]
+    Confinement(String),
     #[error("the default Python cannot run jobs: {0}")]
     Python(String),
     #[error(transparent)]
@@ -126,13 +167,16 @@ impl Worker {
         if options.die_with_parent {
             let _ = nix::sys::prctl::set_pdeathsig(Some(nix::sys::signal::Signal::SIGTERM));
         }
+        // What jobs are to read they read as users of their own; what they must not see lies in
+        // directories that are not shown to them.
+        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
         let _lock = claim(&options.state_dir)?;
         let reaping = options.adopt_strays.then(|| tokio::spawn(reaper::run()));
         let ended = work(&options, &stop).await;
         if let Some(reaping) = reaping {
             reaping.abort();
         }
-        for part in ["scratch", "results", "blobs", "code", "support"] {
+        for part in ["scratch", "results", "blobs", "code", "support", "stage"] {
             let _ = std::fs::remove_dir_all(options.state_dir.join(part));
         }
         ended
@@ -168,9 +212,11 @@ async fn work(options: &Options, stop: &CancellationToken) -> Result<(), WorkerE
         &options.token,
     )?;
     let dir = std::fs::canonicalize(dir).map_err(fault)?;
+    let confine = Confine::start(options, &dir).map_err(WorkerError::Confinement)?;
+    let confine = Arc::new(confine);
     let pythons = Arc::new(
         Pythons::new(
-            Arc::clone(&options.launcher),
+            confine.filters(),
             options.runner.clone(),
             options.default_python.clone(),
             options.pythons.clone(),
@@ -187,7 +233,7 @@ async fn work(options: &Options, stop: &CancellationToken) -> Result<(), WorkerE
     }
     let mut discovery = None;
     while !stop.is_cancelled() {
-        let Some((welcome, sent)) = hello(options, &client, &pythons, stop).await? else {
+        let Some((welcome, sent)) = hello(options, &client, &pythons, &confine, stop).await? else {
             break;
         };
         info!(worker = %welcome.worker, server = client.server(), "joined");
@@ -195,13 +241,14 @@ async fn work(options: &Options, stop: &CancellationToken) -> Result<(), WorkerE
         let scratch = dir.join("scratch");
         crate::blobs::empty_dir(&scratch).map_err(fault)?;
         let equipment = Equipment {
-            limits: limits(options),
+            limits: limits(options, &confine),
             pythons: Arc::clone(&pythons),
             code: Arc::clone(&code),
             blobs: Arc::clone(&blobs),
             scratch,
             results: dir.join("results"),
             grace: options.kill_grace,
+            confine: Arc::clone(&confine),
         };
         let agent = Agent::new(Arc::clone(&line), equipment).map_err(fault)?;
         if discovery.is_none() {
@@ -219,12 +266,13 @@ async fn work(options: &Options, stop: &CancellationToken) -> Result<(), WorkerE
     Ok(())
 }
 
-fn limits(options: &Options) -> Limits {
+fn limits(options: &Options, confine: &Confine) -> Limits {
     let threads = machine::threads();
     Limits {
         units: options.compute_units,
         memory: options.memory_bytes,
         threads,
+        source_ips: confine.source_ips().map(|(_, total)| total),
         idle_max: 2 * threads + 2,
         idle_for: Duration::from_secs(60),
         idle_keep: threads,
@@ -236,6 +284,7 @@ async fn hello(
     options: &Options,
     client: &WorkerClient,
     pythons: &Pythons,
+    confine: &Confine,
     stop: &CancellationToken,
 ) -> Result<Option<(Welcome, Instant)>, WorkerError> {
     let hello = Hello {
@@ -246,8 +295,8 @@ async fn hello(
         compute_units: options.compute_units,
         memory_bytes: options.memory_bytes,
         pythons: pythons.list(),
-        confinement: Confinement::default(),
-        source_ips: None,
+        confinement: confine.about(),
+        source_ips: confine.source_ips().map(|(_, total)| total),
     };
     let mut pause = Duration::from_millis(20);
     loop {

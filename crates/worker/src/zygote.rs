@@ -2,18 +2,21 @@
 
 use crate::{
     children,
-    frames::{self, BadFrame, ForkNews, ForkRequest, ZygoteReady},
-    launch::{Launched, Launcher, ZygotePlan},
+    frames::{
+        self, BadFrame, ForkLimits, ForkNews, ForkRequest, ForkSandbox, ZygoteReady, ZygoteSetUp,
+    },
+    launch::{Launched, ZygotePlan, launch},
 };
 use bytes::{Bytes, BytesMut};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+use picloud_sandbox::layout::{Layout, UID};
 use picloud_types::api::service::Package;
 use std::{
     collections::{HashMap, VecDeque},
     io::{self, IoSlice, Read as _},
     os::fd::{AsRawFd as _, OwnedFd},
     process::{Child, ChildStderr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 use tokio::{
@@ -93,9 +96,15 @@ pub(crate) struct ForkPlan {
     pub(crate) cwd: String,
     pub(crate) code_path: Option<String>,
     pub(crate) scratch: String,
+    pub(crate) limits: ForkLimits,
+    pub(crate) cores: u32,
     pub(crate) socket: OwnedFd,
     pub(crate) stdout: OwnedFd,
     pub(crate) stderr: OwnedFd,
+    /// Control groups to enter.
+    pub(crate) groups: Vec<OwnedFd>,
+    /// Namespaces to join, by name; none for a plain process.
+    pub(crate) namespaces: Option<Vec<(&'static str, OwnedFd)>>,
 }
 
 #[derive(Debug, Default)]
@@ -111,6 +120,8 @@ struct Waiting {
 #[derive(Debug)]
 pub(crate) struct Zygote {
     pub(crate) about: ZygoteReady,
+    /// What sandboxes of its forks show of the system and of its interpreter.
+    pub(crate) layout: OnceLock<Layout>,
     writer: AsyncMutex<OwnedWriteHalf>,
     waiting: Arc<Mutex<Waiting>>,
     reader: tokio::task::AbortHandle,
@@ -138,16 +149,13 @@ fn end(child: &Arc<Mutex<Child>>) {
 
 impl Zygote {
     /// Starts one and waits until it is ready.
-    pub(crate) async fn start(
-        launcher: &dyn Launcher,
-        plan: &ZygotePlan,
-    ) -> Result<Self, ZygoteError> {
+    pub(crate) async fn start(filters: &[String], plan: &ZygotePlan) -> Result<Self, ZygoteError> {
         let executable = plan.executable.display().to_string();
         let spawn = |error| ZygoteError::Spawn {
             executable: executable.clone(),
             error,
         };
-        let launched = children::start(|| launcher.launch(plan), |launched| &launched.child);
+        let launched = children::start(|| launch(plan), |launched| &launched.child);
         let Launched { mut child, control } = launched.map_err(spawn)?;
         let complaint = child.stderr.take().map(listen);
         control.set_nonblocking(true).map_err(spawn)?;
@@ -177,13 +185,18 @@ impl Zygote {
             Arc::clone(&waiting),
             Arc::clone(&child),
         ));
-        Ok(Self {
+        let zygote = Self {
             about,
+            layout: OnceLock::new(),
             writer: AsyncMutex::new(write),
             waiting,
             reader: reader.abort_handle(),
             child,
-        })
+        };
+        let mut frame = BytesMut::new();
+        frames::put_json(&mut frame, b'C', &ZygoteSetUp { seccomp: filters });
+        zygote.send(&frame, &[]).await?;
+        Ok(zygote)
     }
 
     /// Whether it ended.
@@ -226,7 +239,17 @@ impl Zygote {
             id
         };
         let mut frame = BytesMut::new();
+        let named = plan.namespaces.as_deref();
+        let names: Vec<_> = named.unwrap_or_default().iter().map(|(n, _)| *n).collect();
         let request = ForkRequest {
+            groups: plan.groups.len(),
+            limits: plan.limits,
+            cores: plan.cores,
+            sandbox: named.map(|_| ForkSandbox {
+                namespaces: &names,
+                uid: UID,
+                gid: UID,
+            }),
             id,
             env: &plan.env,
             cwd: &plan.cwd,
@@ -234,7 +257,13 @@ impl Zygote {
             scratch: &plan.scratch,
         };
         frames::put_json(&mut frame, b'F', &request);
-        let fds = [&plan.socket, &plan.stdout, &plan.stderr].map(|fd| fd.as_raw_fd());
+        let given = [&plan.socket, &plan.stdout, &plan.stderr].into_iter();
+        let joined = named.unwrap_or_default().iter().map(|(_, fd)| fd);
+        let fds: Vec<_> = given
+            .chain(&plan.groups)
+            .chain(joined)
+            .map(|fd| fd.as_raw_fd())
+            .collect();
         self.send(&frame, &fds).await?;
         match timeout(FORK_TIMEOUT, pid).await {
             Ok(Ok(Ok(pid))) => Ok(Forked { pid, end }),

@@ -10,7 +10,7 @@ import sys
 import types
 from typing import Any, NamedTuple, NoReturn
 
-from . import init, kernel, limits, views
+from . import enter, init, kernel, limits, views
 from .executor import Executor, fault
 from .hygiene import Hygiene, dump_on_signal
 from .line import Line, ready
@@ -28,12 +28,17 @@ class Order(NamedTuple):
     """What one executor is made from."""
 
     request: dict[str, Any]
-    job_socket: int
-    stdout: int
-    stderr: int
-    crash: int
-    report: int
+    #: Job socket, stdout, stderr, the file for crashes, the pipe to the zygote.
+    descriptors: tuple[int, int, int, int, int]
+    groups: tuple[int, ...]
+    sandbox: enter.Sandbox | None
+    #: Whether there is a pid namespace.
     namespace: bool
+
+    @property
+    def report(self) -> int:
+        """The pipe to the zygote."""
+        return self.descriptors[4]
 
 
 def be_born(order: Order) -> NoReturn:
@@ -42,23 +47,43 @@ def be_born(order: Order) -> NoReturn:
     for signum in (signal.SIGCHLD, signal.SIGHUP):
         signal.signal(signum, signal.SIG_DFL)
     # Other executors' descriptors are among the zygote's: none may reach a job.
-    _close_all_but({0, 1, 2, *order[1:6]})
+    sandbox = order.sandbox
+    namespaces = [descriptor for _, descriptor in sandbox.namespaces] if sandbox is not None else []
+    _close_all_but({0, 1, 2, *order.descriptors, *order.groups, *namespaces})
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
     os.close(null)
+    try:
+        enter.join_groups(order.groups)
+        if sandbox is not None:
+            enter.enter(sandbox)
+    except BaseException as error:
+        _not_born(order, error)
     parent = os.getpid()
 
     def close_for_init() -> None:
         # So that the worker sees the end of the socket and of the pipes as soon as the job
         # ends them, not when init does.
-        for descriptor in (order.job_socket, order.stdout, order.stderr, order.crash):
+        for descriptor in order.descriptors[:4]:
             os.close(descriptor)
 
     init.run(lambda: _executor(order, parent), close_for_init, order.report, order.namespace)
 
 
+def _not_born(order: Order, error: BaseException) -> NoReturn:
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    os.write(order.report, b"!" + reason.encode("utf-8", "replace")[:2000] + b"\n")
+    os._exit(1)
+
+
 def _executor(order: Order, parent: int) -> NoReturn:
+    try:
+        if order.sandbox is not None:
+            enter.confine(order.sandbox)
+    except BaseException as error:
+        _not_born(order, error)
+    # After the change of ids, which makes the kernel forget it.
     kernel.die_with_parent()
     if os.getppid() != parent:
         os._exit(0)
@@ -66,9 +91,7 @@ def _executor(order: Order, parent: int) -> NoReturn:
     try:
         executor, line = _make(order)
     except BaseException as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        os.write(order.report, b"!" + reason.encode("utf-8", "replace")[:2000] + b"\n")
-        os._exit(1)
+        _not_born(order, error)
     # From here on only jobs are between us and the end, and they must not be able to forge one.
     os.close(order.report)
     try:
@@ -84,10 +107,7 @@ def _make(order: Order) -> tuple[Executor, Line]:
     job_socket, out, err, crash, null = (
         _private(descriptor)
         for descriptor in (
-            order.job_socket,
-            order.stdout,
-            order.stderr,
-            order.crash,
+            *order.descriptors[:4],
             os.open(os.devnull, os.O_RDWR),
         )
     )

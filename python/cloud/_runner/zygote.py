@@ -5,6 +5,7 @@ Everything an executor needs is imported here, once, so that a fork shares it.
 
 from __future__ import annotations
 
+import base64
 import collections
 import contextlib
 import gc
@@ -18,11 +19,14 @@ import sys
 from typing import Any, NoReturn
 
 from . import birth, kernel, packages
+from .enter import Sandbox
 from .frames import FrameBuffer, FrameError, frame, json_frame
 from .processes import kill_descendants
 
 _CONTROL = 3
-_DESCRIPTORS_PER_FORK = 3
+#: Job socket, stdout, stderr; control groups and namespaces follow.
+_DESCRIPTORS = 3
+_DESCRIPTORS_MAX = 64
 _CHUNK_BYTES = 64 << 10
 _SYSLOG_BYTES = 16 << 10
 
@@ -74,6 +78,8 @@ class Zygote:
             self._own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY)
         except OSError:  # No `/proc`: then there is no way back from `unshare`.
             self._own_namespace = -1
+        #: Filters of system calls for executors in sandboxes.
+        self._seccomp: tuple[bytes, ...] = ()
         #: Whether the kernel gave the last executor a pid namespace of its own.
         self._namespaces = True
         self._wake, wake_writer = os.pipe()
@@ -92,6 +98,7 @@ class Zygote:
                     "full_version": platform.python_version(),
                     "executable": sys.executable,
                     "pid": os.getpid(),
+                    "software": _software(),
                 },
             )
         )
@@ -118,7 +125,7 @@ class Zygote:
 
     def _receive(self) -> bool:
         data, descriptors, _flags, _address = socket.recv_fds(
-            self._control, _CHUNK_BYTES, 4 * _DESCRIPTORS_PER_FORK, socket.MSG_CMSG_CLOEXEC
+            self._control, _CHUNK_BYTES, _DESCRIPTORS_MAX, socket.MSG_CMSG_CLOEXEC
         )
         self._received.extend(descriptors)
         if not data:
@@ -128,15 +135,27 @@ class Zygote:
                 self._fork(json.loads(body[1:]))
             elif body[:1] == b"P":
                 self._list_packages()
+            elif body[:1] == b"C":
+                self._seccomp = tuple(
+                    base64.b64decode(program) for program in json.loads(body[1:])["seccomp"]
+                )
             else:
                 raise FrameError(f"a control frame of the kind {body[:1]!r}")
         return True
 
     def _fork(self, request: dict[str, Any]) -> None:
-        if len(self._received) < _DESCRIPTORS_PER_FORK:
-            self._refuse(request, "the three descriptors did not come with the request")
+        groups = int(request.get("groups") or 0)
+        about = request.get("sandbox")
+        names = about["namespaces"] if about is not None else []
+        expected = _DESCRIPTORS + groups + len(names)
+        if len(self._received) < expected:
+            self._refuse(request, "the descriptors did not come with the request")
             return
-        given = [self._received.popleft() for _ in range(_DESCRIPTORS_PER_FORK)]
+        given = [self._received.popleft() for _ in range(expected)]
+        sandbox = None
+        if about is not None:
+            joined = zip(names, given[_DESCRIPTORS + groups :])
+            sandbox = Sandbox(tuple(joined), about["uid"], about["gid"], self._seccomp)
         opened: list[int] = []
         try:
             crash = os.memfd_create("picloud-crash")
@@ -145,7 +164,13 @@ class Zygote:
             opened += [report, report_writer]
             os.set_blocking(report, False)
             pid = self._fork_init(
-                birth.Order(request, given[0], given[1], given[2], crash, report_writer, False)
+                birth.Order(
+                    request,
+                    (given[0], given[1], given[2], crash, report_writer),
+                    tuple(given[_DESCRIPTORS : _DESCRIPTORS + groups]),
+                    sandbox,
+                    False,
+                )
             )
         except OSError as error:
             for descriptor in opened + given:
@@ -160,6 +185,8 @@ class Zygote:
     def _fork_init(self, order: birth.Order) -> int:
         """Forks, into a new pid namespace where the kernel allows one."""
         namespace = self._own_namespace >= 0 and kernel.unshare_pids()
+        if order.sandbox is not None and not namespace:
+            raise OSError("the kernel makes no pid namespace")
         pid = -1
         try:
             pid = os.fork()
@@ -205,6 +232,21 @@ class Zygote:
                     # Had init been killed, what its job started has come to us.
                     kill_descendants(frozenset((*self._children, *self._listers)))
                 self._send(child.ending(status))
+
+
+def _software() -> list[str]:
+    """Where this interpreter and what it imports are: what a sandbox has to show."""
+    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    places = [
+        sys.prefix,
+        sys.base_prefix,
+        sys.exec_prefix,
+        sys.base_exec_prefix,
+        sys.executable,
+        own,
+        *sys.path,
+    ]
+    return sorted({os.path.abspath(place) for place in places if place and os.path.exists(place)})
 
 
 def _read_all(descriptor: int) -> bytes:

@@ -108,6 +108,13 @@ impl Cgroup {
         ending::remove(&all, ending::PATIENCE)
     }
 
+    /// How the kernel's log names it: the end of its path, which no other group shares.
+    pub fn name(&self) -> String {
+        let parts: Vec<_> = self.dirs.memory.iter().rev().take(2).collect();
+        let parts = parts.iter().rev().map(|part| part.to_string_lossy());
+        parts.map(|part| format!("/{part}")).collect()
+    }
+
     /// Its directory in the hierarchy of v2, where programs can be attached; a machine with v1
     /// often has one beside.
     pub fn v2_dir(&self) -> Option<&Path> {

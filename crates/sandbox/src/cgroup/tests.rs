@@ -1,3 +1,3 @@
-mod child;
+pub(crate) mod child;
 mod real;
 mod v2;

@@ -3,11 +3,12 @@
 use super::{Event, Executor, LineEnd, Sent};
 use crate::{
     frames::BadFrame,
-    outcome, verdict,
+    kernel_log, outcome, verdict,
     zygote::{End, Exit},
 };
 use nix::sys::signal::Signal;
-use picloud_types::{Failure, Payload, Stream, Usage};
+use picloud_sandbox::cgroup::Cgroup;
+use picloud_types::{Failure, Payload, Stream};
 use std::time::Duration;
 use tokio::{io::AsyncReadExt as _, time::timeout};
 
@@ -53,8 +54,11 @@ impl Executor {
                 None if lived_on && end.exit != Exit::Unknown => verdict::disconnected(&function),
                 None => verdict::died(&function, end.exit),
             };
-            if !end.syslog.is_empty() {
-                self.said(Stream::Syslog, end.syslog.as_bytes());
+            let death = self.with_evidence(&function, death);
+            let mut syslog = end.syslog;
+            syslog.push_str(&self.what_the_system_saw(end.exit).await);
+            if !syslog.is_empty() {
+                self.said(Stream::Syslog, syslog.as_bytes());
             }
             self.close_output();
             if let Some(sent) = self.window.pop_front() {
@@ -80,6 +84,34 @@ impl Executor {
         None
     }
 
+    /// The system's side of a death: the kernel's log, and the state of the control group.
+    async fn what_the_system_saw(&self, exit: Exit) -> String {
+        let Exit::Signal(signal) = exit else {
+            return String::new();
+        };
+        let group = self.cell.group.as_ref();
+        let pids: Vec<_> = self.process.into_iter().collect();
+        let (pid, name) = (pids.first().copied(), group.map(Cgroup::name));
+        let since = self.head.log_since_us;
+        // The kernel writes its lines before the end can be seen; reading them takes a moment.
+        let lines =
+            tokio::task::spawn_blocking(move || kernel_log::about(pid, name.as_deref(), since));
+        let mut told = lines.await.unwrap_or_default();
+        let pid = pid.map_or_else(String::new, |pid| format!(" {pid}"));
+        told.push(format!("picloud: process{pid} ended by signal {signal}"));
+        if let Some(reading) = group.and_then(|g| g.read().ok()) {
+            told.push(format!(
+                "picloud: its control group: {} bytes granted, {} bytes at most with cached files, {} ended for want of memory, limit of processes met {} times",
+                self.cell.share.memory_bytes,
+                reading.memory_peak_bytes.unwrap_or(0),
+                reading.oom_kills,
+                reading.process_limit_hits,
+            ));
+        }
+        told.push(String::new());
+        told.join("\n")
+    }
+
     /// The process ended under this job.
     pub(super) fn died(&mut self, sent: Sent, death: Failure) {
         let job = sent.job;
@@ -92,10 +124,7 @@ impl Executor {
         let limit = job.spec.spec.max_runtime_ms;
         let decision = outcome::decide_death(sent.why, death, limit, job.spec.spec.restartable);
         if let outcome::Decision::Failed(state, failure) = decision {
-            let usage = Usage {
-                runtime_us: u64::try_from(runtime.as_micros()).unwrap_or(u64::MAX),
-                ..Usage::default()
-            };
+            let usage = self.post_mortem(runtime);
             let report = self.end_report(job.of, usage, Some((state, failure)), None);
             self.shared.outbox.finished(report, Payload::empty());
         }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::job::{Pickle, Spec};
 use bytes::Bytes;
-use picloud_types::{AccountId, Attempt, JobSpec};
+use picloud_types::{AccountId, Attempt, JobSpec, api::workers::PulledSpec};
 
 const TICK: Duration = Duration::from_millis(1);
 
@@ -23,6 +23,7 @@ impl Bench {
             units,
             memory: 1 << 40,
             threads: 2,
+            source_ips: None,
             idle_max: 3,
             idle_for: Duration::from_secs(60),
             idle_keep: 1,
@@ -42,7 +43,15 @@ impl Bench {
     fn spec(&mut self, account: i64, change: impl FnOnce(&mut JobSpec)) -> Arc<Spec> {
         let mut spec: JobSpec = serde_json::from_str(r#"{"python": "3.11"}"#).expect("valid");
         change(&mut spec);
-        let context = Context::of(AccountId(account), &spec);
+        let about = PulledSpec {
+            id: SpecId(account),
+            account: AccountId(account),
+            spec: spec.clone(),
+            compute_units: 1.0,
+            memory_bytes: 1,
+            own_ip: spec.core_type == "s1",
+        };
+        let context = Context::of(&about);
         let context = self
             .contexts
             .entry(account)
@@ -303,4 +312,19 @@ fn a_failed_start_gives_up_the_jobs_of_its_context_only() {
     let lost = bench.pool.fork_failed(bench.forked[0]);
     assert!(!lost.is_empty());
     assert!(bench.pool.has_queued(), "the other context's job waits on");
+}
+
+#[test]
+fn no_more_processes_run_than_there_are_source_addresses() {
+    let mut bench = Bench::new(16.0);
+    bench.pool.limits.source_ips = Some(1);
+    let own = |spec: &mut JobSpec| spec.core_type = "s1".into();
+    let (first, second) = (bench.spec(1, own), bench.spec(2, own));
+    bench.arrive(&first, 1);
+    bench.plan();
+    bench.arrive(&second, 1);
+    bench.plan();
+    assert_eq!(bench.forked.len(), 1, "the only address is taken");
+    let offer = bench.pool.offer(bench.now);
+    assert_eq!(offer.free_source_ips, Some(0));
 }

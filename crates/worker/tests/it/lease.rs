@@ -1,6 +1,7 @@
 //! What a worker does when it may no longer believe that its jobs are its own.
 
 use crate::rig::{self, Rig};
+use picloud_worker::{IsolationChoice, Options};
 use std::time::Duration;
 
 /// A job that shows in a file that it still runs.
@@ -16,7 +17,8 @@ while True:
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_cut_off_ends_its_jobs_and_comes_back() {
-    let rig = Rig::with(Duration::from_millis(600), |_| {}).await;
+    let plain = |options: &mut Options| options.isolation = IsolationChoice::Process;
+    let rig = Rig::with(Duration::from_millis(600), plain).await;
     let file = rig.state.path().join("ticks");
     let jid = rig.job(&ticking(&file));
     rig.server
@@ -71,7 +73,7 @@ async fn a_worker_the_server_forgot_introduces_itself_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_the_server_refuses_is_ended_without_a_word() {
-    let rig = Rig::start().await;
+    let rig = Rig::unprotected().await;
     let file = rig.state.path().join("ticks");
     let jid = rig.server.known().finished.len();
     assert_eq!(jid, 0);

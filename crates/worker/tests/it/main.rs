@@ -2,6 +2,7 @@
 //! its memory, refuses, keeps silent. What the real server does is tested with the real server.
 
 mod bench;
+mod confinement;
 mod jobs;
 mod lease;
 mod misbehaviour;

@@ -164,7 +164,7 @@ print('the end')";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_left_behind_does_not_live_on() {
-    let rig = Rig::start().await;
+    let rig = Rig::unprotected().await;
     let file = rig.state.path().join("ticks");
     let code = format!(
         "

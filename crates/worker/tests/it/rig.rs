@@ -2,7 +2,7 @@
 
 use crate::{pickles, server::Server};
 use picloud_types::{Jid, JobSpec, Payload};
-use picloud_worker::{Options, Worker, WorkerError};
+use picloud_worker::{IsolationChoice, Options, Worker, WorkerError};
 use std::{
     path::{Path, PathBuf},
     process::Command,
@@ -47,6 +47,12 @@ pub(crate) struct Rig {
 impl Rig {
     pub(crate) async fn start() -> Self {
         Self::with(Duration::from_secs(10), |_| {}).await
+    }
+
+    /// With jobs as plain processes, which see the files of the test.
+    pub(crate) async fn unprotected() -> Self {
+        let plain = |options: &mut Options| options.isolation = IsolationChoice::Process;
+        Self::with(Duration::from_secs(10), plain).await
     }
 
     pub(crate) async fn with(lease: Duration, change: impl FnOnce(&mut Options)) -> Self {

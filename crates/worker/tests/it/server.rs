@@ -14,7 +14,7 @@ use picloud_types::{
     SpecId, Stream, WorkerId,
     api::workers::{
         AttemptRef, FinishedReport, Held, Hello, PullHeader, PullRequest, PulledJob, PulledSpec,
-        PythonsUpdate, ReportHeader, ReportReply, Welcome, WorkerPython,
+        PythonsUpdate, ReportHeader, ReportReply, SampleReport, Welcome, WorkerPython,
     },
     frames::{FrameReader, FrameWriter},
 };
@@ -46,6 +46,7 @@ pub(crate) struct Known {
     pub(crate) handed_out: HashMap<Jid, u32>,
     held: HashMap<Jid, Queued>,
     pub(crate) started: HashSet<Jid>,
+    pub(crate) samples: Vec<SampleReport>,
     pub(crate) finished: BTreeMap<Jid, (FinishedReport, Payload)>,
     pub(crate) returned: Vec<AttemptRef>,
     pub(crate) kills_seen: Vec<AttemptRef>,
@@ -289,7 +290,8 @@ fn answer(known: &mut Known, number: u64, request: &PullRequest) -> Option<Bytes
             account: AccountId(1),
             spec: about,
             compute_units: 1.0,
-            memory_bytes: 1 << 20,
+            memory_bytes: 300_000_000,
+            own_ip: false,
         });
         payloads.push(function);
     }
@@ -319,6 +321,7 @@ async fn report(State(server): State<Server>, body: Bytes) -> Result<Json<Report
     let header: ReportHeader = frames.header().expect("a header");
     let mut known = server.known();
     let mut reply = ReportReply::default();
+    known.samples.extend(&header.samples);
     for started in header.started {
         known.started.insert(started.jid);
         if known.refuse.contains(&started.jid) {

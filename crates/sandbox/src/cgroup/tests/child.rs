@@ -60,11 +60,11 @@ impl Ready {
 
 impl Child {
     /// Runs `work` in a fork that entered `group` first. The work may only do what is safe in a
-    /// fork of a process with threads: no allocation, no locks.
+    /// fork of a process with threads: no locks. glibc keeps its allocator usable.
     pub(crate) fn start(group: &Cgroup, work: impl FnOnce(&Ready) -> i32) -> Self {
         let entrances = group.entrances().expect("open files");
         let (said, ready) = pipe().expect("a pipe");
-        // SAFETY: the child calls nothing but system calls until it exits; `work` promises that.
+        // SAFETY: the child takes no lock until it exits; `work` promises that.
         match unsafe { fork() }.expect("a fork") {
             ForkResult::Parent { child } => Self {
                 pid: child,

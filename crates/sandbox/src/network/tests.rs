@@ -1,0 +1,4 @@
+mod bytes;
+mod escapes;
+mod place;
+mod source;

@@ -1,0 +1,398 @@
+//! What is put around a process of jobs: a sandbox, a control group, an address, limits.
+//!
+//! Made before the fork and handed over as descriptors; taken away after the end. What the kernel
+//! cannot do is found out at the start of the worker, which then says so and does not begin.
+
+mod addresses;
+mod slots;
+
+use crate::{
+    frames::ForkLimits,
+    job::{Context, Share},
+    view::View,
+    worker::{IsolationChoice, NetworkChoice, Options},
+};
+use addresses::{Address, Addresses};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use picloud_sandbox::network::{Attached, Meter, SourceAddress};
+use picloud_sandbox::{
+    cgroup::{Cgroup, Cgroups, GroupLimits, Version},
+    layout::{HOME, Layout, Own, UID},
+    namespaces::{self, Network},
+    seccomp,
+    user::{self, Ids},
+};
+use picloud_types::{
+    AccountId,
+    api::workers::{Confinement, Isolation, Limits},
+};
+use slots::{Slot, Slots};
+use std::{
+    fs, io,
+    os::{
+        fd::OwnedFd,
+        unix::fs::{PermissionsExt as _, chown},
+    },
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+use tracing::{info, warn};
+
+/// Where a job finds what the worker keeps for it.
+const INSIDE: &str = "/run/picloud";
+/// Memory of a process that is not its job's: the pages of the interpreter it wrote to.
+const OWN_MEMORY_BYTES: u64 = 16 << 20;
+/// No process gets less disk than this, however full the disk is.
+const DISK_MIN_BYTES: u64 = 64 << 20;
+/// One process of jobs gets at most this part of what is free.
+const DISK_SHARE: u64 = 4;
+
+/// Workers of this process so far: their control groups have names of their own.
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
+/// What the worker confines jobs by.
+#[derive(Debug)]
+pub(crate) struct Confine {
+    isolation: Isolation,
+    groups: Option<Cgroups>,
+    meter: Option<Arc<Meter>>,
+    filters: Arc<Vec<String>>,
+    slots: Arc<Slots>,
+    addresses: Option<Arc<Addresses>>,
+    network: Network,
+    state_dir: PathBuf,
+    stage: PathBuf,
+    disk_bytes: u64,
+    processes: u32,
+    open_files: u32,
+    cpu_limit_cores: bool,
+}
+
+/// What one process is confined by. Dropping it undoes what can be undone without waiting; `clear`
+/// does the rest.
+#[derive(Debug)]
+pub(crate) struct Cell {
+    pub(crate) group: Option<Cgroup>,
+    /// Counts what goes through the network, at this place.
+    pub(crate) meter: Option<(Arc<Meter>, u32)>,
+    pub(crate) view: View,
+    pub(crate) share: Share,
+    pub(crate) disk_limit_bytes: u64,
+    /// The user its files belong to, where that is nobody else.
+    pub(crate) uid: Option<u32>,
+    pub(crate) in_sandbox: bool,
+    pub(crate) processes: u32,
+    pub(crate) open_files: u32,
+    _attached: Vec<Attached>,
+    _address: Option<Address>,
+    _slot: Slot,
+}
+
+/// What is handed to the fork.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    pub(crate) groups: Vec<OwnedFd>,
+    pub(crate) namespaces: Option<Vec<(&'static str, OwnedFd)>>,
+    pub(crate) limits: ForkLimits,
+    pub(crate) cwd: PathBuf,
+    pub(crate) scratch: PathBuf,
+    pub(crate) code: Option<PathBuf>,
+}
+
+/// The directories of one process, below its own.
+pub(crate) const RESULTS: &str = "results";
+const HOME_DIR: &str = "home";
+const TMP_DIR: &str = "tmp";
+
+impl Confine {
+    /// Finds out what this machine can do. The error says in words what is missing.
+    pub(crate) fn start(options: &Options, state_dir: &Path) -> Result<Self, String> {
+        let isolation = match options.isolation {
+            IsolationChoice::Process => Isolation::Process,
+            IsolationChoice::Sandbox if user::is_rootless() => Isolation::RootlessSandbox,
+            IsolationChoice::Sandbox if nix::unistd::Uid::effective().is_root() => {
+                Isolation::Sandbox
+            }
+            IsolationChoice::Sandbox => {
+                return Err("this kernel makes no user namespaces for users other than root; \
+                            switch them on (sysctl kernel.unprivileged_userns_clone=1, or \
+                            kernel.apparmor_restrict_unprivileged_userns=0), run the worker as root, or run jobs \
+                            unprotected with --isolation=process"
+                    .to_owned());
+            }
+        };
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-{number}", std::process::id());
+        let groups = match Cgroups::discover(Path::new("/"), &name) {
+            Ok(groups) => Some(groups),
+            Err(reason) => {
+                warn!(%reason, "no control groups: memory is limited per process, and idle processors are not shared by weight");
+                None
+            }
+        };
+        if groups.is_none() && isolation == Isolation::Sandbox {
+            // Root without control groups is a machine put together wrongly, not a choice.
+            warn!("root has no control groups here: one job can take the memory of others");
+        }
+        let filters = match isolation.is_sandbox() {
+            true => seccomp::programs()
+                .map_err(|e| format!("no filter of system calls can be made: {e}"))?
+                .iter()
+                .map(|program| STANDARD.encode(program))
+                .collect(),
+            false => Vec::new(),
+        };
+        let meter = match Meter::open(slots::MAX) {
+            Ok(meter) if groups.is_some() => Some(Arc::new(meter)),
+            Ok(_) => None,
+            Err(error) => {
+                info!(%error, "what jobs send and receive is not counted");
+                None
+            }
+        };
+        let addresses = match options.source_ips.is_empty() {
+            true => None,
+            false if meter.is_some() => Some(Arc::new(Addresses::new(options.source_ips.clone()))),
+            false => {
+                return Err(
+                    "source addresses need root, control groups of version 2 (also beside \
+                            those of version 1) and BPF; leave source_ips empty here"
+                        .to_owned(),
+                );
+            }
+        };
+        let stage = state_dir.join("stage");
+        crate::blobs::empty_dir(&stage).map_err(|e| format!("{}: {e}", stage.display()))?;
+        let confine = Self {
+            isolation,
+            groups,
+            meter,
+            filters: Arc::new(filters),
+            slots: Arc::new(Slots::new(isolation)),
+            addresses,
+            network: match options.network {
+                NetworkChoice::Shared => Network::Shared,
+                NetworkChoice::None => Network::None,
+            },
+            state_dir: state_dir.to_owned(),
+            stage,
+            disk_bytes: options.job_disk_bytes,
+            processes: options.job_processes,
+            open_files: options.job_open_files,
+            cpu_limit_cores: options.cpu_limit_cores,
+        };
+        if isolation == Isolation::Process {
+            warn!("jobs run WITHOUT a sandbox: they can do what this worker can");
+        }
+        Ok(confine)
+    }
+
+    /// What the server is told.
+    pub(crate) fn about(&self) -> Confinement {
+        Confinement {
+            isolation: self.isolation,
+            limits: match self.groups.as_ref().map(Cgroups::version) {
+                Some(Version::V2) => Limits::Cgroup2,
+                Some(Version::V1) => Limits::Cgroup1,
+                None => Limits::Process,
+            },
+        }
+    }
+
+    /// Programs for `seccomp`.
+    pub(crate) fn filters(&self) -> Arc<Vec<String>> {
+        Arc::clone(&self.filters)
+    }
+
+    /// Addresses that are free, and all there are; none without a pool.
+    pub(crate) fn source_ips(&self) -> Option<(u32, u32)> {
+        self.addresses.as_ref().map(|a| (a.free(), a.total()))
+    }
+
+    /// Builds what a process of `context` will be in. Blocks for a few milliseconds.
+    pub(crate) fn build(
+        &self,
+        context: &Context,
+        layout: &Layout,
+        scratch: &Path,
+        code: Option<&Path>,
+    ) -> Result<(Cell, Entrance), String> {
+        let slot = self.slots.take()?;
+        let share = context.share;
+        let file = |what: &str, error: io::Error| format!("{what}: {error}");
+        for name in [HOME_DIR, TMP_DIR, RESULTS] {
+            let dir = scratch.join(name);
+            fs::create_dir(&dir).map_err(|e| file("a directory could not be made", e))?;
+            if let Some(uid) = slot.outside(UID) {
+                chown(&dir, Some(uid), Some(uid))
+                    .map_err(|e| file("a directory could not be given away", e))?;
+            }
+        }
+        // Programs of one job may have several users inside.
+        let open = fs::Permissions::from_mode(0o1777);
+        fs::set_permissions(scratch.join(TMP_DIR), open)
+            .map_err(|e| file("/tmp could not be opened", e))?;
+        let disk_limit_bytes = self.disk_limit(scratch);
+        let group = self.group(&slot, share)?;
+        let v2 = group.as_ref().and_then(Cgroup::v2_dir);
+        let mut attached = Vec::new();
+        let mut meter = None;
+        if let (Some(counts), Some(dir)) = (&self.meter, v2) {
+            match counts.attach(dir, slot.number()) {
+                Ok(programs) => {
+                    attached.push(programs);
+                    meter = Some((Arc::clone(counts), slot.number()));
+                }
+                Err(error) => warn!(%error, "what a process sends and receives is not counted"),
+            }
+        }
+        let mut address = None;
+        if let (true, Some(pool), Some(dir)) = (share.own_ip, &self.addresses, v2) {
+            let taken = pool.take().ok_or("no source address is free")?;
+            let programs = SourceAddress::attach(dir, taken.ip())
+                .map_err(|e| file("a source address could not be given", e))?;
+            attached.push(programs);
+            address = Some(taken);
+        }
+        let view = match self.isolation.is_sandbox() {
+            true => View::new(self.state_dir.clone(), INSIDE.into()),
+            false => View::default(),
+        };
+        let namespaces = match self.isolation.is_sandbox() {
+            true => Some(self.namespaces(context.account, layout, &slot, share, scratch, code)?),
+            false => None,
+        };
+        let in_sandbox = namespaces.is_some();
+        let home = match in_sandbox {
+            true => HOME.into(),
+            false => scratch.join(HOME_DIR),
+        };
+        let groups = group.as_ref().map_or(Ok(Vec::new()), Cgroup::entrances);
+        let entrance = Entrance {
+            groups: groups.map_err(|e| file("a control group could not be opened", e))?,
+            namespaces,
+            limits: ForkLimits {
+                open_files: Some(self.open_files),
+                file_bytes: Some(disk_limit_bytes),
+                data_bytes: Some(share.memory_bytes).filter(|b| *b > 0),
+            },
+            cwd: home,
+            scratch: view.inside(&scratch.join(RESULTS)),
+            code: code.map(|code| view.inside(code)),
+        };
+        let cell = Cell {
+            group,
+            meter,
+            view,
+            share,
+            disk_limit_bytes,
+            uid: slot.outside(UID),
+            in_sandbox,
+            processes: self.processes,
+            open_files: self.open_files,
+            _attached: attached,
+            _address: address,
+            _slot: slot,
+        };
+        Ok((cell, entrance))
+    }
+
+    /// What one process may fill: what was configured, but never all that is free.
+    fn disk_limit(&self, scratch: &Path) -> u64 {
+        let free = nix::sys::statvfs::statvfs(scratch).map_or(u64::MAX, |about| {
+            about
+                .blocks_available()
+                .saturating_mul(about.fragment_size())
+        });
+        self.disk_bytes.min((free / DISK_SHARE).max(DISK_MIN_BYTES))
+    }
+
+    fn group(&self, slot: &Slot, share: Share) -> Result<Option<Cgroup>, String> {
+        let Some(groups) = &self.groups else {
+            return Ok(None);
+        };
+        let limits = GroupLimits {
+            memory_bytes: Some(share.memory_bytes)
+                .filter(|bytes| *bytes > 0)
+                .map(|bytes| bytes + OWN_MEMORY_BYTES),
+            cpu_units: share.milliunits as f64 / 1_000.0,
+            cpu_max_cores: self.cpu_limit_cores.then(|| f64::from(share.cores)),
+            processes: Some(self.processes),
+        };
+        let group = groups.create(&slot.name(), &limits);
+        group
+            .map(Some)
+            .map_err(|e| format!("a control group could not be made: {e}"))
+    }
+
+    fn namespaces(
+        &self,
+        account: AccountId,
+        layout: &Layout,
+        slot: &Slot,
+        share: Share,
+        scratch: &Path,
+        code: Option<&Path>,
+    ) -> Result<Vec<(&'static str, OwnedFd)>, String> {
+        let view = View::new(self.state_dir.clone(), INSIDE.into());
+        let blobs = self.state_dir.join("blobs").join(account.to_string());
+        fs::create_dir_all(&blobs).map_err(|e| format!("{}: {e}", blobs.display()))?;
+        let shown = [Some(blobs.as_path()), code].into_iter().flatten();
+        let own = Own {
+            cores: share.cores,
+            memory_bytes: share.memory_bytes,
+            read_only: shown.map(|p| (p.to_owned(), view.inside(p))).collect(),
+            writable: vec![
+                (scratch.join(TMP_DIR), "/tmp".into()),
+                (scratch.join(HOME_DIR), HOME.into()),
+                (scratch.join(RESULTS), view.inside(&scratch.join(RESULTS))),
+            ],
+        };
+        let made = namespaces::build(&layout.with(&own), self.network, &self.stage)
+            .map_err(|e| format!("a sandbox could not be made: {e}"))?;
+        let user = slot
+            .user_namespace()
+            .map_err(|e| format!("a user namespace could not be made: {e}"))?;
+        let mut named = vec![("mnt", made.mount), ("ipc", made.ipc), ("uts", made.uts)];
+        named.extend(made.network.map(|fd| ("net", fd)));
+        named.push(("user", user));
+        Ok(named)
+    }
+
+    /// What sandboxes show of the system and of an interpreter.
+    pub(crate) fn layout(&self, software: &[PathBuf]) -> Layout {
+        match self.isolation.is_sandbox() {
+            true => Layout::of_host(software, std::slice::from_ref(&self.state_dir)),
+            false => Layout::default(),
+        }
+    }
+}
+
+impl Cell {
+    /// Removes the control group. Blocks while processes in it are still ending.
+    pub(crate) fn clear(mut self) {
+        if let Some(group) = self.group.take()
+            && let Err(error) = group.kill_all().and_then(|()| group.remove())
+        {
+            warn!(%error, "a control group could not be removed");
+        }
+    }
+
+    /// Bytes received and sent so far.
+    pub(crate) fn traffic(&self) -> Option<(u64, u64)> {
+        let (meter, slot) = self.meter.as_ref()?;
+        Some(meter.read(*slot))
+    }
+}
+
+/// How ids of sandboxes are made under an isolation.
+fn ids(isolation: Isolation, slot: u32) -> Option<Ids> {
+    match isolation {
+        Isolation::Sandbox => Some(Ids::Range { slot }),
+        Isolation::RootlessSandbox => Some(Ids::Single { inside: UID }),
+        Isolation::Process => None,
+    }
+}
