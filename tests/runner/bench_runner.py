@@ -68,7 +68,8 @@ def main() -> None:
         began = time.perf_counter()
         zygote = Zygote(python, Path(scratch), "--support", str(support))
         started = time.perf_counter()
-        executor = zygote.fork()
+        limits = {"open_files": 1024, "file_bytes": 1 << 30, "data_bytes": 300_000_000}
+        executor = zygote.fork(cores=1, limits=limits)
         forked = time.perf_counter()
         print(f"Python {zygote.about['full_version']}")
         print(f"zygote ready     {(started - began) * 1000:8.1f} ms")

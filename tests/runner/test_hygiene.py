@@ -22,6 +22,8 @@ def state() -> dict[str, Any]:
 
     mask = os.umask(0)
     os.umask(mask)
+    stack_bytes = threading.stack_size()
+    threading.stack_size(stack_bytes)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PICLOUD_")}
     return {
         "cwd": os.getcwd(),
@@ -39,6 +41,7 @@ def state() -> dict[str, Any]:
         "faulthandler": faulthandler.is_enabled(),
         "trace": (sys.gettrace(), sys.getprofile()),
         "threads": threading.active_count(),
+        "stack size": stack_bytes,
     }
 
 
@@ -114,9 +117,16 @@ def disable_things() -> None:
 def lower_limits() -> None:
     import resource
 
-    for number in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE):
-        soft = 1 << 30 if number == resource.RLIMIT_AS else 250
+    memory = (resource.RLIMIT_AS, resource.RLIMIT_DATA)
+    for number in (*memory, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE):
+        soft = 1 << 30 if number in memory else 250
         resource.setrlimit(number, (soft, resource.getrlimit(number)[1]))
+
+
+def enlarge_stacks() -> None:
+    import threading
+
+    threading.stack_size(256 << 20)
 
 
 def trace() -> None:
@@ -141,6 +151,7 @@ def trace() -> None:
         disable_things,
         trace,
         lower_limits,
+        enlarge_stacks,
     ],
 )
 def test_what_a_job_changed_is_put_back(executor: Executor, change: Any) -> None:

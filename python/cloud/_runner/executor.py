@@ -35,6 +35,8 @@ _SYSLOG_BYTES = 16 << 10
 _LOADED = 256
 #: ... until they are so many bytes that a new process is the better way.
 _PICKLE_BYTES = 64 << 20
+#: To look how much memory is in use takes a hundredth of this.
+_WORTH_A_LOOK_US = 1_000
 # Room for the rest of an answer in its frame.
 _INLINE_MOST = 12 << 20
 
@@ -151,6 +153,7 @@ class Executor:
         # do so inside the inner `except`, the outer one catches it.
         try:
             try:
+                self._memory.hold()
                 line.begin(jid)
                 if self._pilog is not None:
                     self._streams.remark(self._pilog)
@@ -175,9 +178,8 @@ class Executor:
 
         if began and not ended:
             ended = perf_counter_ns()
+        self._memory.lift()
         starved = isinstance(error, MemoryError)
-        if starved:
-            self._memory.lift()
         self._hygiene.take_over()
         status, remarks = DONE, b""
         if error is not None or profile is not None:
@@ -232,11 +234,11 @@ class Executor:
             self._streams.finish()
             reasons = self._hygiene.clean()
             usage = self._meter.used(wall_us, int(starved))
-            if starved or self._meter.raised:
-                crowded = self._memory.crowded(starved)
-                if crowded is not None:
-                    self._memory.lift()
-                    reasons.append(crowded)
+            memory = self._memory
+            if starved or self._meter.raised or wall_us > _WORTH_A_LOOK_US or memory.lost:
+                reason = memory.not_for_another(starved)
+                if reason is not None:
+                    reasons.append(reason)
             for reason in reasons:
                 self._streams.remark(f"{reason}; its process is not reused")
             if line.interrupted:

@@ -24,15 +24,7 @@ import threading
 import time
 from _thread import _count as count_threads
 from _thread import stack_size
-from resource import (
-    RLIMIT_AS,
-    RLIMIT_CPU,
-    RLIMIT_DATA,
-    RLIMIT_FSIZE,
-    RLIMIT_NOFILE,
-    getrlimit,
-    setrlimit,
-)
+from resource import RLIMIT_AS, RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import Any, NoReturn
 
 from . import context
@@ -53,8 +45,8 @@ _WATCHED = (
     signal.SIGHUP,
     signal.SIGXFSZ,
 )
-# Those that would end or cripple the next job.
-_LIMITS = (RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE)
+# Those that would end or cripple the next job; that of memory is set for each.
+_LIMITS = (RLIMIT_AS, RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE)
 _TIMERS = tuple(map(int, (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)))
 _BLOCK = int(signal.SIG_BLOCK)
 _FIONREAD = termios.FIONREAD

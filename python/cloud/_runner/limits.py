@@ -11,7 +11,7 @@ import os
 import resource
 import signal
 import threading
-from resource import RLIM_INFINITY, RLIMIT_CORE, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE
+from resource import RLIM_INFINITY, RLIMIT_CORE, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE, setrlimit
 from typing import Any, NamedTuple
 
 #: Stacks of threads count in full against RLIMIT_DATA, touched or not; the usual 8 MiB each would
@@ -41,50 +41,65 @@ def data_bytes() -> int | None:
 
 
 class DataLimit:
-    """The limit on memory: what was granted on top of what the runner itself has."""
+    """The limit on memory: what was granted on top of what the runner itself has.
+
+    It holds while code of a job runs. The runner is not under it, for it has to say what
+    happened, whatever the job has left.
+    """
 
     def __init__(self, granted_bytes: int | None) -> None:
-        self._hard = resource.getrlimit(RLIMIT_DATA)[1]
+        soft, hard = resource.getrlimit(RLIMIT_DATA)
+        self._granted = granted_bytes or 0
         self._base = data_bytes() if granted_bytes is not None else None
-        self._granted = granted_bytes
-        if granted_bytes is not None and self._base is not None:
-            # The hard limit stays: a job cannot gain by it, for its group is the real limit.
-            _put(RLIMIT_DATA, self._base + granted_bytes, self._hard)
+        #: While code of a job runs, and while it does not. The hard limit stays: a job cannot gain
+        #: by it, for its group is the real limit.
+        self._held = self._lifted = (soft, hard)
+        if self._base is not None:
+            most = self._base + self._granted
+            self._held = (most if hard == RLIM_INFINITY else min(most, hard), hard)
+            self._lifted = (hard, hard)
+        #: Whether a job lowered it for good, as only root can undo.
+        self.lost = False
+
+    def hold(self) -> None:
+        """Code of a job runs next."""
+        if self._base is not None:
+            setrlimit(RLIMIT_DATA, self._held)
 
     def lift(self) -> None:
-        """So that there is room to say what happened. Hygiene puts the limit back."""
-        if self._base is not None:
-            _put(RLIMIT_DATA, self._hard, self._hard)
+        """Code of a job has run. Set, not compared: that takes as long."""
+        try:
+            setrlimit(RLIMIT_DATA, self._lifted)
+        except (OSError, ValueError):
+            self.lost = True
 
-    def stays(self) -> int:
-        """What jobs left behind, after a collection if it is much. 0 where that is not known."""
-        if self._base is None or self._granted is None:
-            return 0
-        found = data_bytes()
-        if found is not None and found - self._base > self._granted // 2:
-            gc.collect()
-            found = data_bytes()
-        return 0 if found is None else max(0, found - self._base)
-
-    def crowded(self, after_failure: bool) -> str | None:
-        """Why another job would have too little room here, if so.
+    def not_for_another(self, starved: bool) -> str | None:
+        """Why this process has no room for another job, in words, if so.
 
         After an allocation failed, half of what was granted is too much to find still in use.
         Otherwise modules are given the benefit of the doubt: libraries of mathematics reserve half of
         a small job's memory, never touch it, and take long to import.
         """
-        if self._granted is None:
+        if self.lost:
+            return "the job lowered the limit of its memory for good"
+        if self._base is None:
             return None
-        left = self.stays()
-        if left > self._granted * (2 if after_failure else 3) // 4:
-            return (
-                f"the job left {left // 1_000_000} MB of its {self._granted // 1_000_000} MB of memory in use"
-            )
-        return None
+        bound = self._granted * (2 if starved else 3) // 4
+        left = self._left()
+        if left > bound:
+            gc.collect()
+            left = self._left()
+        if left <= bound:
+            return None
+        return f"the job left {left // 1_000_000} MB of its {self._granted // 1_000_000} MB of memory in use"
+
+    def _left(self) -> int:
+        found = data_bytes()
+        return 0 if found is None or self._base is None else found - self._base
 
 
 def impose(limits: dict[str, Any]) -> DataLimit:
-    """Puts this process under its limits, once, when it is otherwise ready."""
+    """Puts this process under its limits, once, when it is otherwise ready. That of memory is to be held."""
     # A dump of a job's memory helps nobody and fills a disk.
     _put(RLIMIT_CORE, 0, 0)
     open_files, file_bytes = limits.get("open_files"), limits.get("file_bytes")
@@ -107,4 +122,4 @@ def _put(number: int, soft: int, hard: int) -> None:
         hard = most
     if hard != RLIM_INFINITY and not 0 <= soft <= hard:
         soft = hard
-    resource.setrlimit(number, (soft, hard))
+    setrlimit(number, (soft, hard))
