@@ -42,6 +42,9 @@ class LocalServer:
             str(Path(self._directory) / "data"),
             "--listen",
             "127.0.0.1:0",
+            # The code is this process's own, and may use its files; nor need the kernel allow sandboxes.
+            "--isolation",
+            "process",
         ]
         self._process = subprocess.Popen(
             command,

@@ -40,7 +40,21 @@ def test_commands_and_options_in_the_documents_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "worker", "setup", "jobs", "info", "logs", "kill", "delete", "workers", "doctor"]
+    "command",
+    [
+        "serve",
+        "worker",
+        "setup",
+        "jobs",
+        "info",
+        "logs",
+        "kill",
+        "delete",
+        "workers",
+        "doctor",
+        "watch",
+        "usage",
+    ],
 )
 def test_a_command_that_people_need_is_in_a_guide(command: str) -> None:
     assert any(words[0] == command for words in shown())

@@ -2,7 +2,7 @@
 
 use crate::commands::{
     account, completion, config, delete, doctor, info, jobs, join, key, kill, logs, result, serve,
-    setup, status, worker, workers,
+    setup, status, usage, watch, worker, workers,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -97,6 +97,8 @@ pub(crate) enum Command {
     Delete(delete::Args),
     Jobs(jobs::Args),
     Logs(logs::Args),
+    Watch(watch::Args),
+    Usage(usage::Args),
     Workers(workers::Args),
     Doctor(doctor::Args),
     Key(key::Args),

@@ -7,9 +7,10 @@ mod api;
 mod blob;
 mod connection;
 mod error;
+mod server_events;
 mod worker;
 
-pub use api::{ApiClient, OutputChunk};
+pub use api::{ApiClient, JobEvent, JobEvents, OutputChunk};
 pub use blob::{BlobBody, BlobSource, ByteStream};
 pub use connection::{Connection, Options};
 pub use error::{ClientError, Result};

@@ -186,6 +186,7 @@ async fn a_pull_brings_functions_and_arguments() {
             spec: picloud_types::JobSpec::default(),
             compute_units: 1.0,
             memory_bytes: 1,
+            own_ip: false,
         }],
         jobs: [5, 6]
             .map(|jid| PulledJob {

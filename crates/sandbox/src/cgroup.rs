@@ -12,6 +12,7 @@ mod ending;
 mod group;
 mod limits;
 mod mounts;
+mod parent;
 mod parse;
 mod reading;
 #[cfg(test)]
@@ -22,7 +23,7 @@ pub use limits::GroupLimits;
 pub use reading::Reading;
 
 use mounts::{Mounts, UNIFIED};
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
@@ -76,8 +77,8 @@ impl Dirs {
         }
     }
 
-    /// Every directory once: controllers are often mounted together. Memory comes last, so that a
-    /// process that enters all of them is charged little before it is limited.
+    /// Every directory once: controllers are often mounted together. Memory comes last: where it
+    /// is gone, the others are.
     fn all(&self) -> Vec<PathBuf> {
         let some = [&self.unified, &self.blkio].into_iter().flatten();
         let mut all: Vec<PathBuf> = Vec::new();
@@ -94,13 +95,13 @@ impl Dirs {
 #[derive(Debug)]
 pub struct Cgroups {
     parent: Dirs,
-    /// Held as long as this lives: a second worker of the same name would sweep our groups away.
+    /// Held as long as this lives: another worker would sweep our groups away.
     _lock: Flock<File>,
 }
 
 impl Cgroups {
     /// Finds out how this machine limits groups and makes the parent of ours, below `root` (`/`,
-    /// except in tests). What an earlier life of the same name left behind is ended and removed.
+    /// except in tests). What workers left behind that are no more is ended and removed.
     ///
     /// The error is one sentence for the operator: what is missing, and what to do.
     pub fn discover(root: &Path, name: &str) -> Result<Self, String> {
@@ -114,16 +115,9 @@ impl Cgroups {
             Some(base) => Dirs::v2(&base),
             None => dirs_v1(&mounts)?,
         };
-        let parent = base.child(&format!("picloud-{name}"));
-        for dir in parent.all() {
-            make_dir(&dir).map_err(|error| {
-                format!(
-                    "cannot make the control group {}: {error}; run the worker as root or delegate its parent to this user",
-                    dir.display()
-                )
-            })?;
-        }
-        let lock = lock(&parent.memory)?;
+        parent::sweep_abandoned(&base);
+        let parent = base.child(&format!("{}{name}", parent::PREFIX));
+        let lock = parent::make(&parent)?;
         if parent.version == Version::V2 {
             delegate::enable(&parent.memory)?;
         }
@@ -171,10 +165,9 @@ impl Cgroups {
 
 impl Drop for Cgroups {
     fn drop(&mut self) {
-        for dir in self.parent.all() {
-            // Refused while groups are in it. The next life sweeps.
-            let _ = fs::remove_dir(dir);
-        }
+        // Refused while groups are in it, and then the lock's directory must be the last to go. The
+        // next worker sweeps.
+        let _ = self.parent.all().iter().try_for_each(fs::remove_dir);
     }
 }
 
@@ -202,21 +195,6 @@ fn dirs_v1(mounts: &Mounts) -> Result<Dirs, String> {
             "the {missing} controller of control groups is not mounted: mount control groups (`mount -t cgroup2 none \
              /sys/fs/cgroup`) or boot with it enabled"
         ),
-    })
-}
-
-fn lock(dir: &Path) -> Result<Flock<File>, String> {
-    let file = File::open(dir).map_err(|error| {
-        format!(
-            "cannot open {}: {error}; run the worker as root",
-            dir.display()
-        )
-    })?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| {
-        format!(
-            "cannot lock {}: {error}; a worker of the same name runs on this machine, give this one another name",
-            dir.display()
-        )
     })
 }
 

@@ -26,6 +26,8 @@ const PAGE_MAX: u32 = 1000;
 const WATCH_EVERY: Duration = Duration::from_secs(2);
 
 /// List jobs, newest first
+///
+/// MEMORY is the most that was seen in use, MEM FAILS how many allocations failed.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -96,7 +98,16 @@ async fn fetch(client: &ApiClient, args: &Args) -> Result<Vec<JobRow>> {
 
 fn show(context: &Context, jobs: &[JobRow]) -> Result<()> {
     let columns = [
-        "JID", "STATUS", "FUNCTION", "LABEL", "CORE", "CREATED", "RUNTIME", "ERROR",
+        "JID",
+        "STATUS",
+        "FUNCTION",
+        "LABEL",
+        "CORE",
+        "CREATED",
+        "RUNTIME",
+        "MEMORY",
+        "MEM FAILS",
+        "ERROR",
     ];
     let rows: Vec<Vec<Cell>> = jobs.iter().map(row).collect();
     Ok(context.out.rows(&columns, &rows, &json!(jobs))?)
@@ -119,6 +130,19 @@ fn row(job: &JobRow) -> Vec<Cell> {
             right: true,
             ..output::duration(job.runtime_ms).into()
         },
+        Cell {
+            right: true,
+            // 0 says that nobody looked: there is no process without memory.
+            ..job
+                .memory_peak_bytes
+                .filter(|peak| *peak > 0)
+                .map(output::bytes)
+                .into()
+        },
+        Cell::number(
+            job.memory_failures
+                .map_or_else(String::new, |n| n.to_string()),
+        ),
         Cell::toned(job.error.clone().unwrap_or_default(), Tone::Faint),
     ]
 }

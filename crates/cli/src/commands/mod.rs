@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod completion;
 pub(crate) mod config;
+mod confinement;
 pub(crate) mod delete;
 pub(crate) mod doctor;
 pub(crate) mod info;
@@ -17,6 +18,9 @@ pub(crate) mod serve;
 pub(crate) mod setup;
 mod signals;
 pub(crate) mod status;
+pub(crate) mod usage;
+mod verdict;
+pub(crate) mod watch;
 pub(crate) mod worker;
 pub(crate) mod workers;
 
@@ -45,6 +49,8 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<()> {
             Command::Delete(args) => delete::run(context, &args).await,
             Command::Jobs(args) => jobs::run(context, &args).await,
             Command::Logs(args) => logs::run(context, &args).await,
+            Command::Watch(args) => watch::run(context, &args).await,
+            Command::Usage(args) => usage::run(context, &args).await,
             Command::Workers(args) => workers::run(context, &args).await,
             Command::Doctor(args) => doctor::run(context, &args).await,
             Command::Key(args) => key::run(context, &args).await,

@@ -1,6 +1,6 @@
 //! `picloud worker`
 
-use super::{serve::worker_child::TOKEN_VARIABLE, signals::stop_token};
+use super::{confinement, serve::worker_child::TOKEN_VARIABLE, signals::stop_token};
 use crate::{
     context::Context,
     failure::Failure,
@@ -14,6 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   PICLOUD_WORKER_TOKEN=... picloud worker --server https://pi.example:7878 --ca-file ca.pem
   picloud worker --units 4 --python /opt/python3.12/bin/python3
+  picloud worker --network none --source-ip 192.0.2.7 --source-ip 192.0.2.8
 
 The token is in the file worker.token of the server's data directory.";
 
@@ -48,6 +49,8 @@ pub(crate) struct Args {
     /// How log lines look
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
+    #[command(flatten)]
+    confinement: confinement::Flags,
 }
 
 pub(super) fn run(context: &Context, args: Args) -> Result<()> {
@@ -77,6 +80,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<()> {
         .ca_file
         .clone()
         .or_else(|| std::env::var_os("PICLOUD_CA_FILE").map(PathBuf::from));
+    args.confinement.apply(&mut options);
     options.pythons = args.python;
     options.stop_grace = Duration::from_secs(args.stop_grace);
     // This process is the worker and nothing else, so every stray child is one of its jobs'.

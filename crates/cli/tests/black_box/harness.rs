@@ -120,7 +120,10 @@ impl Server {
             .create(true)
             .open(home.path("log"))
             .expect("a log");
-        let mut command = home.command(&["serve", "--data-dir", "data", "--listen", "127.0.0.1:0"]);
+        let mut command = home.command(&["serve", "--data-dir", "data"]);
+        if !options.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         command
             .args(["--ready-file", "ready.json"])
             .args(options)

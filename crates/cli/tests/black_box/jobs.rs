@@ -1,6 +1,6 @@
 //! Jobs through every command that knows them.
 
-use crate::harness::Server;
+use crate::harness::{Server, wait_for};
 use picloud_client::{ApiClient, Options};
 use picloud_types::{Jid, JobSpec, Payload, api::jobs::SubmitHeader};
 use serde_json::{Value, json};
@@ -200,4 +200,110 @@ fn running_jobs_go_on_after_a_restart() {
     let all = format!("{first}-{}", first + 19);
     let server = Server::start_in(server.stop(), &[]);
     server.run(&["join", "-t", "50", &all]).ended(0);
+}
+
+#[test]
+fn what_a_job_used_is_shown_live_afterwards_and_in_sums() {
+    let server = Server::start(&[]);
+    let code = "import time; end = time.time() + 2.3\nwhile time.time() < end: sum(range(1000))";
+    let code = code.replace('\n', "\\u000a");
+    let jid = submit(&server, "builtins.exec", &[&format!("V{code}\n")], "busy").to_string();
+
+    let watched = server.run(&["watch", &jid]).ended(0);
+    let lines: Vec<&str> = watched.out.lines().collect();
+    assert!(
+        lines[0].contains("CORES") && lines.len() > 2,
+        "a heading, samples and a summary: {watched:?}"
+    );
+    let last = lines[lines.len() - 1];
+    assert!(
+        last.starts_with(&format!("job {jid} is done, ran 2.")) && last.contains("cost"),
+        "{last}"
+    );
+
+    let again = server.run(&["--json", "watch", &jid]).ended(0).out;
+    let values: Vec<Value> = again
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let seconds: Vec<u64> = values.iter().filter_map(|v| v["second"].as_u64()).collect();
+    assert!(
+        seconds.len() >= 2 && seconds.is_sorted_by(|a, b| a < b),
+        "{seconds:?}"
+    );
+    let end = values.last().expect("the end");
+    assert_eq!(end["status"], "done", "{end}");
+    assert!(
+        end["usage"]["memory_peak_bytes"].as_u64() > Some(1_000_000),
+        "{end}"
+    );
+
+    let info = server.run(&["info", &jid]).ended(0).out;
+    for part in ["memory.max_usage:", "MB", "cputime.user:", "cost:"] {
+        assert!(info.contains(part), "no {part} in {info}");
+    }
+    assert!(
+        !info.contains("verdict:"),
+        "what does not apply is not shown: {info}"
+    );
+    let asked = server.json(&["info", "-f", "memory.max_usage,core_ms", &jid]);
+    assert!(asked[&jid]["core_ms"].as_u64() >= Some(2_300), "{asked}");
+
+    let usage = server.json(&["usage", "--group-by", "label,core-type"]);
+    assert_eq!(
+        (&usage["total"]["jobs"], &usage["rows"][0]["label"]),
+        (&json!(1), &json!("busy"))
+    );
+    let table = server.run(&["usage"]).ended(0).out;
+    assert!(
+        table.contains("COST (USD)") && table.contains("total"),
+        "{table}"
+    );
+    server.run(&["usage", "--from", "yesterday"]).ended(3);
+}
+
+#[test]
+fn watching_a_job_that_fails_ends_with_its_verdict_and_3() {
+    let server = Server::start(&[]);
+    let jid = submit(&server, "os._exit", &["I9\n"], "leaves").to_string();
+    let said = server.run(&["watch", &jid]).ended(3);
+    assert!(
+        said.out.contains("is error") && said.out.contains("exited with code 9"),
+        "{said:?}"
+    );
+    let info = server.run(&["info", &jid]).ended(0).out;
+    assert!(
+        info.contains("verdict:") && info.contains("exited with code 9"),
+        "{info}"
+    );
+    server.run(&["watch", "99"]).ended(3);
+    server.run(&["watch", "1-3"]).ended(1);
+}
+
+#[test]
+fn watching_goes_on_when_the_server_comes_back() {
+    let server = Server::start(&["--stop-grace", "0"]);
+    let jid = submit(&server, "time.sleep", &["F2.2\n"], "nap").to_string();
+    let log = std::fs::File::create(server.home.path("watched")).expect("a file");
+    let mut watching = server
+        .home
+        .command(&["--json", "watch", &jid])
+        .stdout(log)
+        .spawn()
+        .expect("the binary starts");
+    let path = server.home.path("watched");
+    let seen = |part: &str| std::fs::read_to_string(&path).is_ok_and(|text| text.contains(part));
+    wait_for("a first sample", || seen("cpu_cores").then_some(()));
+    let address = server.url().trim_start_matches("http://").to_owned();
+    let server = Server::start_in(server.stop(), &["--listen", &address]);
+    let status = wait_for("the end of the watch", || {
+        watching.try_wait().expect("ours")
+    });
+    assert!(status.success(), "{status}");
+    let path = server.home.path("watched");
+    let text = std::fs::read_to_string(path).expect("read");
+    assert!(
+        text.contains("\"attempt\":2") && text.contains("\"status\":\"done\""),
+        "{text}"
+    );
 }

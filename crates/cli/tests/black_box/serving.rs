@@ -135,6 +135,29 @@ fn a_worker_that_dies_is_started_again() {
 }
 
 #[test]
+fn the_worker_of_a_server_confines_jobs_as_the_server_was_told() {
+    let server = Server::start(&["--isolation", "process", "--job-open-files", "512"]);
+    let workers = server.json(&["workers"]);
+    assert_eq!(workers[0]["confinement"]["isolation"], "process");
+    let table = server.run(&["workers"]).ended(0).out;
+    assert!(
+        table.contains("ISOLATION") && table.contains("process"),
+        "{table}"
+    );
+    let worker = wait_for("the worker", || children(server.pid()).first().copied());
+    let said = fs::read_to_string(format!("/proc/{worker}/cmdline")).expect("it runs");
+    assert!(said.contains("--job-open-files\x00512\x00"), "{said:?}");
+    for wrong in [
+        &["--isolation", "walls"][..],
+        &["--job-processes", "0"],
+        &["--source-ip", "here"],
+    ] {
+        let said = server.run(&[&["serve"], wrong].concat()).ended(1);
+        assert!(said.err.contains(wrong[0]), "{said:?}");
+    }
+}
+
+#[test]
 fn a_worker_does_not_outlive_its_server() {
     let mut server = Server::start(&[]);
     let worker = wait_for("the worker", || children(server.pid()).first().copied());

@@ -4,8 +4,10 @@ mod accounts;
 mod blobs;
 mod jobs;
 mod output;
+mod usage;
 
 pub use output::OutputChunk;
+pub use usage::{JobEvent, JobEvents};
 
 use crate::{Connection, Options, Result, connection::ANSWER_TIMEOUT};
 use picloud_types::api::service::{Packages, ServiceInfo};

@@ -19,7 +19,7 @@ const NEEDED: [&str; 3] = ["cpu", "memory", "pids"];
 const WANTED: [&str; 4] = ["cpu", "memory", "pids", "io"];
 /// Where processes of the worker's own group go. The same for all workers: one that is started
 /// from here later makes its groups beside ours.
-const ASIDE: &str = "picloud-own";
+const ASIDE: &str = "picloud.own";
 /// How often processes that appear meanwhile are moved as well.
 const ROUNDS: usize = 20;
 

@@ -39,6 +39,14 @@ function row(job) {
   return line;
 }
 
+// Jobs without a sandbox are the operator's risk, so nobody is to overlook them.
+async function showWarning() {
+  const count = (await ask("/v1/service")).unconfined_workers;
+  const who = count === 1 ? "One worker runs" : `${count} workers run`;
+  byId("warning").textContent = `${who} jobs without a sandbox (--isolation=process): they can read and change whatever the worker's user can.`;
+  byId("warning").hidden = count === 0;
+}
+
 async function showJobs() {
   const rows = [];
   let next = null;
@@ -97,6 +105,7 @@ async function showJob() {
 
 async function show() {
   try {
+    await showWarning();
     await showJobs();
     await showJob();
     byId("message").textContent = "";

@@ -90,6 +90,8 @@ async fn metrics_count_jobs_workers_and_requests() {
         "picloud_jobs{state=\"queued\"} 1",
         "picloud_jobs_submitted_total 2",
         "picloud_jobs_finished_total 1",
+        "picloud_core_milliseconds_total 2",
+        "picloud_samples_total 0",
         "picloud_workers 1",
         "picloud_http_requests_total{method=\"POST\",route=\"/v1/jobs\",status=\"2xx\"} 2",
         "picloud_http_request_seconds_count{method=\"POST\",route=\"/v1/jobs\"} 2",
@@ -141,6 +143,10 @@ async fn the_page_asks_for_a_key_and_runs_nothing_from_elsewhere() {
         .text()
         .await
         .expect("a script");
+    assert!(
+        script.contains("unconfined_workers") && script.contains("without a sandbox"),
+        "it warns of workers without one"
+    );
     assert!(
         !script.contains("innerHTML"),
         "what jobs say goes in as text"

@@ -24,6 +24,8 @@ fn about(jid: i64, hash: Hash, key: i64) -> Vec<(Method, String, String)> {
             format!("/v1/jobs/{jid}/output/stdout"),
             String::new(),
         ),
+        (Method::GET, format!("/v1/jobs/{jid}/series"), String::new()),
+        (Method::GET, format!("/v1/jobs/{jid}/events"), String::new()),
         (Method::GET, format!("/v1/blobs/{hash}"), String::new()),
         post(&format!("/v1/keys/{key}/activate"), ""),
         post(&format!("/v1/keys/{key}/deactivate"), ""),
@@ -31,7 +33,7 @@ fn about(jid: i64, hash: Hash, key: i64) -> Vec<(Method, String, String)> {
 }
 
 /// Paths that name nothing of anybody, or that only workers and administrators may use.
-const HARMLESS: [&str; 18] = [
+const HARMLESS: [&str; 19] = [
     "/healthz",
     "/metrics",
     "/openapi.json",
@@ -42,6 +44,7 @@ const HARMLESS: [&str; 18] = [
     "/v1/jobs",
     "/v1/keys",
     "/v1/accounts",
+    "/v1/usage",
     "/v1/workers",
     "/v1/workers/hello",
     "/v1/workers/{worker}/pythons",

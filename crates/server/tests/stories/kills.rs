@@ -102,8 +102,8 @@ async fn a_kill_reaches_a_pull_that_hangs_and_a_job_that_was_not_begun() {
     let empty = PullRequest {
         free_units: 4.0,
         free_memory_bytes: 8 << 30,
-        prefetch: 0,
         wait_ms: 1,
+        ..PullRequest::default()
     };
     let pulled = worker.line.pull(worker.id, &empty).await.expect("a pull");
     assert!(

@@ -100,8 +100,8 @@ async fn a_restarted_worker_ends_its_earlier_life() {
     let request = PullRequest {
         free_units: 1.0,
         free_memory_bytes: 1 << 30,
-        prefetch: 0,
         wait_ms: 0,
+        ..PullRequest::default()
     };
     refused(
         before.line.pull(before.id, &request).await,
@@ -139,8 +139,8 @@ async fn the_newest_pull_replaces_the_one_that_hangs() {
     let request = PullRequest {
         free_units: 0.5,
         free_memory_bytes: 1 << 30,
-        prefetch: 0,
         wait_ms: 60_000,
+        ..PullRequest::default()
     };
     let hanging = worker.line.pull(worker.id, &request);
     let client = world.client();
@@ -171,8 +171,8 @@ async fn jobs_claimed_for_a_pull_whose_client_is_gone_go_to_others() {
     let request = PullRequest {
         free_units: 4.0,
         free_memory_bytes: 8 << 30,
-        prefetch: 0,
         wait_ms: 60_000,
+        ..PullRequest::default()
     };
     let line = (gone.line.clone(), gone.id);
     let hanging = tokio::spawn(async move { line.0.pull(line.1, &request).await });

@@ -2,14 +2,18 @@
 
 mod accounts;
 mod blobs;
+mod confinement;
 mod documents;
+mod events;
 mod isolation;
 mod jobs;
 mod kills;
 mod leases;
 mod limits;
+mod series;
 mod stopping;
 mod submissions;
 mod transport;
+mod usage;
 mod waiting;
 mod world;

@@ -111,8 +111,8 @@ async fn a_stopping_server_takes_reports_but_no_new_jobs() {
     let free = PullRequest {
         free_units: 4.0,
         free_memory_bytes: 8 << 30,
-        prefetch: 0,
         wait_ms: 50,
+        ..PullRequest::default()
     };
     let pulled = worker.line.pull(worker.id, &free).await.expect("answered");
     assert!(pulled.header.jobs.is_empty(), "nothing new is handed out");

@@ -12,8 +12,8 @@ use picloud_types::{
         results::{ResultFrame, ResultsRequest},
         service::Package,
         workers::{
-            AttemptRef, FinishedReport, Hello, PullRequest, PulledJob, ReportHeader, ReportReply,
-            StartedReport, WorkerPython,
+            AttemptRef, Confinement, FinishedReport, Hello, Isolation, Limits, PullRequest,
+            PulledJob, ReportHeader, ReportReply, StartedReport, WorkerPython,
         },
     },
 };
@@ -100,9 +100,14 @@ impl World {
     }
 
     pub(crate) async fn worker(&self, name: &str) -> Worker {
+        self.worker_with(name, |_| {}).await
+    }
+
+    /// A worker that says something else of itself.
+    pub(crate) async fn worker_with(&self, name: &str, change: impl FnOnce(&mut Hello)) -> Worker {
         let line = WorkerClient::new(&self.client_options(), self.server.worker_token())
             .expect("a client");
-        let hello = Hello {
+        let mut hello = Hello {
             name: name.into(),
             hostname: "host".into(),
             version: "0".into(),
@@ -110,7 +115,13 @@ impl World {
             compute_units: 8.0,
             memory_bytes: 16 << 30,
             pythons: vec![python("3.11")],
+            confinement: Confinement {
+                isolation: Isolation::Sandbox,
+                limits: Limits::Cgroup2,
+            },
+            source_ips: None,
         };
+        change(&mut hello);
         let welcome = line.hello(&hello).await.expect("welcome");
         Worker {
             line,
@@ -148,8 +159,8 @@ impl Worker {
         let request = PullRequest {
             free_units: 4.0,
             free_memory_bytes: 8 << 30,
-            prefetch: 0,
             wait_ms: 1000,
+            ..PullRequest::default()
         };
         let deadline = Instant::now() + PATIENCE;
         loop {

@@ -1,6 +1,10 @@
 //! The fields of a job that `info` can show, named as in the Python package.
 
-use crate::output::{Cell, moment};
+use super::used;
+use crate::{
+    commands::verdict,
+    output::{Cell, Tone, moment},
+};
 use picloud_types::{
     Timestamp,
     api::info::{InfoPart, JobInfo},
@@ -15,10 +19,32 @@ pub(super) struct Field {
     pub(super) value: fn(&JobInfo) -> Value,
 }
 
-/// What is shown when nothing is asked for.
-pub(super) const DEFAULT: [&str; 4] = ["status", "runtime", "stdout", "stderr"];
+/// What is shown when nothing is asked for; people do not see those that are empty.
+pub(super) const DEFAULT: &[&str] = &[
+    "status",
+    "waiting_because",
+    "verdict",
+    "exception",
+    "hint",
+    "runtime",
+    "cputime.user",
+    "cputime.system",
+    "cpu_percentage",
+    "memory.usage",
+    "memory.max_usage",
+    "memory.failcnt",
+    "disk.max_usage",
+    "network.received",
+    "network.sent",
+    "ports",
+    "core_ms",
+    "cost",
+    "worker",
+    "stdout",
+    "stderr",
+];
 
-const fn basic(name: &'static str, value: fn(&JobInfo) -> Value) -> Field {
+pub(super) const fn basic(name: &'static str, value: fn(&JobInfo) -> Value) -> Field {
     Field {
         name,
         needs: None,
@@ -35,7 +61,11 @@ const fn stream(name: &'static str, value: fn(&JobInfo) -> Value) -> Field {
 }
 
 /// All fields, in the order of `all`.
-pub(super) const FIELDS: &[Field] = &[
+pub(super) fn all() -> impl Iterator<Item = &'static Field> {
+    STATE.iter().chain(used::FIELDS).chain(REST)
+}
+
+const STATE: &[Field] = &[
     basic("status", |i| json!(i.status)),
     basic("function", |i| json!(i.spec.function_name)),
     basic("label", |i| json!(i.spec.label)),
@@ -48,11 +78,12 @@ pub(super) const FIELDS: &[Field] = &[
         json!(i.failure.as_ref().and_then(|f| f.hint.as_ref()))
     }),
     basic("runtime", |i| json!(i.runtime)),
-    basic("cputime.user", |i| json!(i.cpu_user)),
-    basic("cputime.system", |i| json!(i.cpu_system)),
     basic("created", |i| json!(i.created)),
     basic("started", |i| json!(i.started)),
     basic("finished", |i| json!(i.finished)),
+];
+
+const REST: &[Field] = &[
     basic("attempt", |i| json!(i.attempt)),
     basic("worker", |i| json!(i.worker)),
     basic("parent_jid", |i| json!(i.parent_jid)),
@@ -80,13 +111,20 @@ fn stream_text(info: &JobInfo, name: &str) -> Value {
 
 /// A field's value for people.
 pub(super) fn cell(name: &str, value: &Value) -> Cell {
+    if value.is_null() {
+        return Cell::default();
+    }
+    if let Some(figure) = used::text(name, value) {
+        return figure.into();
+    }
     match (name, value) {
-        (_, Value::Null) => Cell::default(),
         ("status", Value::String(status)) => Cell::status(status),
         ("created" | "started" | "finished", time) => moment(time.as_i64().map(Timestamp)).into(),
-        ("runtime" | "cputime.user" | "cputime.system", Value::Number(seconds)) => {
-            format!("{seconds} s").into()
-        }
+        ("runtime", Value::Number(seconds)) => format!("{seconds} s").into(),
+        ("verdict", data) => match serde_json::from_value(data.clone()) {
+            Ok(verdict) => Cell::toned(verdict::line(&verdict), Tone::Bad),
+            Err(_) => data.to_string().into(),
+        },
         (_, Value::String(text)) => text.clone().into(),
         (_, other) => other.to_string().into(),
     }

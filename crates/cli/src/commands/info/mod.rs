@@ -1,19 +1,21 @@
 //! `picloud info`
 
 mod fields;
+mod used;
 
 use crate::{context::Context, failure::Failure, jids::Jids, output::Cell};
 use anyhow::{Result, bail};
-use fields::{DEFAULT, FIELDS, Field};
+use fields::{DEFAULT, Field};
 use picloud_types::{JidSet, api::info::InfoPart};
 use serde_json::{Map, Value};
 
 const EXAMPLES: &str = "\
 Examples:
-  picloud info 7                            status, runtime, stdout and stderr
+  picloud info 7                            how it went, what it used and said
   picloud info -f status,exception 1-4,7
   picloud info -f all 7
   picloud info -f waiting_because 7         why it does not run yet
+  picloud info -f memory.max_usage,cost 1-4,7
   picloud --json info -f runtime 1-100 | jq '[.[].runtime] | add'";
 
 /// Jobs of one request at most.
@@ -25,12 +27,13 @@ const PART: usize = 1000;
 pub(crate) struct Args {
     #[command(flatten)]
     jids: Jids,
-    /// Fields to show, separated by commas, or `all`
-    #[arg(short, long, value_name = "F1,F2", value_delimiter = ',', default_values = DEFAULT)]
+    /// Fields to show, separated by commas, or `all`; without it those that tell how the job went
+    #[arg(short, long, value_name = "F1,F2", value_delimiter = ',')]
     fields: Vec<String>,
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
+    let asked = !args.fields.is_empty();
     let chosen = choose(&args.fields)?;
     let with: Vec<InfoPart> = [InfoPart::Streams, InfoPart::Profile]
         .into_iter()
@@ -56,11 +59,10 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
                     crate::output::write(b"\n")?;
                 }
                 let mut cells = vec![("jid", Cell::number(jid))];
-                cells.extend(
-                    values
-                        .iter()
-                        .map(|(name, value)| (*name, fields::cell(name, value))),
-                );
+                let texts = values
+                    .iter()
+                    .map(|(name, value)| (*name, fields::cell(name, value)));
+                cells.extend(texts.filter(|(_, cell)| asked || !cell.text.is_empty()));
                 context.out.record(&cells, &Value::Null)?;
             } else {
                 value.insert(
@@ -77,15 +79,19 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
 }
 
 fn choose(names: &[String]) -> Result<Vec<&'static Field>> {
+    if names.is_empty() {
+        let default = |f: &&Field| DEFAULT.contains(&f.name);
+        return Ok(fields::all().filter(default).collect());
+    }
     if names.iter().any(|n| n == "all") {
-        return Ok(FIELDS.iter().collect());
+        return Ok(fields::all().collect());
     }
     let mut chosen = Vec::new();
     for name in names.iter().map(|n| n.trim()).filter(|n| !n.is_empty()) {
-        match FIELDS.iter().find(|f| f.name == name) {
+        match fields::all().find(|f| f.name == name) {
             Some(field) => chosen.push(field),
             None => {
-                let known: Vec<&str> = FIELDS.iter().map(|f| f.name).collect();
+                let known: Vec<&str> = fields::all().map(|f| f.name).collect();
                 bail!(Failure::usage(
                     format!("jobs have no field {name:?}"),
                     format!("fields are {}, or all", known.join(", "))
@@ -110,7 +116,9 @@ mod tests {
             names(&["runtime", "status"]).expect("known"),
             ["runtime", "status"]
         );
-        assert_eq!(names(&["all"]).expect("known").len(), FIELDS.len());
+        assert_eq!(names(&["all"]).expect("known").len(), fields::all().count());
+        let default = names(&[]).expect("the default").len();
+        assert_eq!(default, DEFAULT.len(), "every field of the default exists");
         let error = names(&["runtim"]).expect_err("unknown");
         assert!(error.to_string().contains("runtim"), "{error}");
     }

@@ -8,7 +8,7 @@ pub(crate) mod settings;
 mod welcome;
 pub(crate) mod worker_child;
 
-use super::signals::stop_token;
+use super::{confinement, signals::stop_token};
 use crate::{context::Context, failure::Failure, files::private_dir, logging};
 use anyhow::{Context as _, Result};
 use lock::DataDirLock;
@@ -73,6 +73,8 @@ pub(crate) struct Args {
     /// How long running jobs may go on when the server is told to stop [default: 10]
     #[arg(long, value_name = "SECS")]
     stop_grace: Option<i64>,
+    #[command(flatten)]
+    confinement: confinement::Flags,
     /// Do not write the client profile
     #[arg(long)]
     no_profile: bool,
@@ -119,7 +121,9 @@ impl Args {
         ];
         given
             .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .filter_map(|(name, value)| Some((name, value?)))
+            .chain(self.confinement.settings())
+            .map(|(name, value)| (name.to_owned(), value))
             .collect()
     }
 }
@@ -235,6 +239,7 @@ fn worker_options(
     for python in &settings.python {
         add("--python", python.into());
     }
+    arguments.extend(settings.confinement().arguments());
     worker_child::Options {
         arguments,
         token: handle.worker_token().to_owned(),

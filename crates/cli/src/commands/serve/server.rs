@@ -28,6 +28,7 @@ pub(super) async fn start(settings: &Settings) -> Result<Handle> {
     options.allow_insecure = settings.allow_insecure;
     options.durable = settings.durability == Durability::Synced;
     options.core_types = settings.core_types.clone();
+    options.currency.clone_from(&settings.currency);
     options.lease = Duration::from_secs(settings.lease_s);
     options.upload_keep = Duration::from_secs(settings.upload_keep_s);
     options.payload_max_bytes = settings.payload_max_bytes;

@@ -1,12 +1,16 @@
 //! Settings of a server: flag over environment over file over default, decided here only.
 
-use crate::{failure::Failure, logging::LogFormat};
+use crate::{
+    commands::confinement::{Confinement, CpuLimit, Isolation, Network},
+    failure::Failure,
+    logging::LogFormat,
+};
 use anyhow::{Context as _, Result, bail};
 use picloud_types::core_type::CoreType;
 use serde::Deserialize;
 use std::{
     fs,
-    net::{SocketAddr, ToSocketAddrs as _},
+    net::{IpAddr, SocketAddr, ToSocketAddrs as _},
     path::{Path, PathBuf},
 };
 use toml::{Table, Value};
@@ -29,12 +33,20 @@ pub(crate) struct Settings {
     pub(crate) worker_units: f64,
     pub(crate) worker_memory_bytes: u64,
     pub(crate) python: Vec<String>,
+    isolation: Isolation,
+    network: Network,
+    source_ips: Vec<IpAddr>,
+    job_disk_bytes: u64,
+    job_processes: u32,
+    job_open_files: u32,
+    cpu_limit: CpuLimit,
     pub(crate) stop_grace_s: u64,
     pub(crate) lease_s: u64,
     pub(crate) upload_keep_s: u64,
     pub(crate) payload_max_bytes: u64,
     pub(crate) log_level: String,
     pub(crate) log_format: LogFormat,
+    pub(crate) currency: String,
     pub(crate) core_types: Vec<CoreType>,
 }
 
@@ -96,6 +108,19 @@ impl Settings {
         given.then_some((&self.tls_cert, &self.tls_key))
     }
 
+    /// What the worker confines jobs by.
+    pub(in crate::commands) fn confinement(&self) -> Confinement<'_> {
+        Confinement {
+            isolation: self.isolation,
+            network: self.network,
+            source_ips: &self.source_ips,
+            job_disk_bytes: self.job_disk_bytes,
+            job_processes: self.job_processes,
+            job_open_files: self.job_open_files,
+            cpu_limit: self.cpu_limit,
+        }
+    }
+
     /// The address to listen on.
     pub(crate) fn address(&self) -> Result<SocketAddr> {
         let mut found = self.listen.to_socket_addrs().map_err(|e| {
@@ -128,8 +153,42 @@ impl Settings {
                 "0 takes them from the number of processors"
             ));
         }
+        let limits = [
+            ("job_disk_bytes", self.job_disk_bytes),
+            ("job_processes", self.job_processes.into()),
+            ("job_open_files", self.job_open_files.into()),
+        ];
+        if let Some((name, _)) = limits.iter().find(|(_, limit)| *limit == 0) {
+            bail!(Failure::usage(
+                format!("{name} must be 1 or more"),
+                "a job that may have none cannot even start"
+            ));
+        }
+        if self.currency.is_empty() || self.currency.chars().any(char::is_control) {
+            bail!(Failure::usage(
+                "currency must be a word",
+                "such as \"USD\"; it is printed beside prices"
+            ));
+        }
+        if let Some(kind) = self
+            .core_types
+            .iter()
+            .find(|k| !is_price(k.price_per_core_hour))
+        {
+            bail!(Failure::usage(
+                format!(
+                    "price_per_core_hour of core type {} must be 0 or more",
+                    kind.name
+                ),
+                "0 for what costs nothing"
+            ));
+        }
         self.address().map(drop)
     }
+}
+
+fn is_price(price: f64) -> bool {
+    price.is_finite() && price >= 0.0
 }
 
 fn read(path: &Path, known: &Table) -> Result<Table> {
@@ -161,7 +220,7 @@ fn from_environment(known: &Table, env: impl Fn(&str) -> Option<String>) -> Resu
             Value::Float(_) => text.parse().ok().map(Value::Float),
             Value::Boolean(_) => text.parse().ok().map(Value::Boolean),
             Value::Array(items) if items.iter().all(Value::is_str) => Some(
-                text.split(':')
+                text.split(separator(name))
                     .map(|t| Value::String(t.to_owned()))
                     .collect::<Vec<_>>()
                     .into(),
@@ -177,6 +236,11 @@ fn from_environment(known: &Table, env: impl Fn(&str) -> Option<String>) -> Resu
         table.insert(name.clone(), value);
     }
     Ok(table)
+}
+
+/// Addresses have colons of their own.
+fn separator(name: &str) -> char {
+    if name == "source_ips" { ',' } else { ':' }
 }
 
 fn expand_home(path: &Path) -> PathBuf {
@@ -231,6 +295,8 @@ mod tests {
             ("PICLOUD_LISTEN", "127.0.0.1:2"),
             ("PICLOUD_STOP_GRACE_S", "2"),
             ("PICLOUD_PYTHON", "a:b"),
+            ("PICLOUD_ISOLATION", "process"),
+            ("PICLOUD_SOURCE_IPS", "127.0.0.2,::2"),
         ];
         let settings = load("listen = '127.0.0.1:3'", file, &env).expect("good");
         assert_eq!(
@@ -242,6 +308,8 @@ mod tests {
             ("127.0.0.1:3", 2, false)
         );
         assert_eq!(settings.python, ["a", "b"]);
+        assert_eq!(settings.isolation, Isolation::Process);
+        assert_eq!(settings.source_ips.len(), 2, "an IPv6 address is one");
     }
 
     #[test]
@@ -261,5 +329,18 @@ mod tests {
             "no address to listen on",
         );
         refused(load("tls_cert = 'x.pem'", None, &[]), "needs its key");
+        refused(load("isolation = 'none'", None, &[]), "setting is wrong");
+        refused(load("source_ips = ['here']", None, &[]), "setting is wrong");
+        refused(
+            load("job_processes = 0", None, &[]),
+            "job_processes must be",
+        );
+        refused(load("currency = ''", None, &[]), "currency must be a word");
+        let price = "[[core_types]]\nname = 'x'\ncompute_units = 1.0\nmemory_bytes = 1\n\
+                     cores_allowed = [1]\nprice_per_core_hour = -1.0";
+        refused(
+            load("", Some(price), &[]),
+            "price_per_core_hour of core type x",
+        );
     }
 }

@@ -318,9 +318,8 @@ fn what_an_earlier_life_left_is_swept_away() {
     });
     child.ready();
     let dir = group.dirs.memory.clone();
-    // A worker that is killed runs no destructors, but the kernel closes its files.
+    // A worker that is killed runs no destructors, but the kernel opens its lock.
     drop((group, first));
-    assert!(dir.exists(), "a process runs in it");
 
     let second = Cgroups::discover(Path::new("/"), &name).expect("it sweeps");
     assert!(matches!(
@@ -336,6 +335,31 @@ fn what_an_earlier_life_left_is_swept_away() {
             ..Reading::default()
         }
     );
+}
+
+#[test]
+fn what_a_worker_of_another_name_left_is_swept_away_once_it_is_no_more() {
+    let Some(first) = groups("abandoned") else {
+        return;
+    };
+    let group = first.create("job", &limits()).expect("a group");
+    let mut child = Child::start(&group, |ready| {
+        ready.say();
+        child::sleep()
+    });
+    child.ready();
+    let all = first.parent.all();
+
+    let living = groups("beside");
+    assert_eq!(group.pids().expect("pids").len(), 1, "its worker runs");
+    drop((group, first, living));
+    let _next = groups("next");
+    assert!(matches!(
+        child.wait(),
+        WaitStatus::Signaled(_, Signal::SIGKILL, _)
+    ));
+    // Another test may be the one that sweeps, and not be done.
+    until("all of it goes", || all.iter().all(|dir| !dir.exists()));
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn at_the_top_of_v2_processes_stay_and_controllers_are_handed_on() {
     );
     let below = "sys/fs/cgroup/picloud-w/cgroup.subtree_control";
     assert_eq!(says(root.path(), below), "+cpu +memory +pids +io");
-    assert!(!root.path().join("sys/fs/cgroup/picloud-own").exists());
+    assert!(!root.path().join("sys/fs/cgroup/picloud.own").exists());
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn in_a_delegated_group_of_v2_its_processes_are_moved_aside() {
             "0\n4711\n",
         ),
         (
-            "sys/fs/cgroup/user.slice/worker.service/picloud-own/cgroup.procs",
+            "sys/fs/cgroup/user.slice/worker.service/picloud.own/cgroup.procs",
             "",
         ),
     ];
@@ -111,7 +111,7 @@ fn in_a_delegated_group_of_v2_its_processes_are_moved_aside() {
         root.path().join(base).join("picloud-w")
     );
     assert_eq!(
-        says(root.path(), &format!("{base}/picloud-own/cgroup.procs")),
+        says(root.path(), &format!("{base}/picloud.own/cgroup.procs")),
         "4711"
     );
     assert_eq!(
@@ -124,8 +124,8 @@ fn in_a_delegated_group_of_v2_its_processes_are_moved_aside() {
 fn a_worker_that_starts_where_another_moved_its_shell_makes_groups_beside() {
     let mut files = vec![
         UNIFIED,
-        ("proc/self/cgroup", "0::/app/picloud-own\n"),
-        ("sys/fs/cgroup/app/picloud-own/cgroup.procs", "9\n"),
+        ("proc/self/cgroup", "0::/app/picloud.own\n"),
+        ("sys/fs/cgroup/app/picloud.own/cgroup.procs", "9\n"),
         ("sys/fs/cgroup/app/cgroup.controllers", "cpu memory pids\n"),
         (
             "sys/fs/cgroup/app/cgroup.subtree_control",
