@@ -116,8 +116,7 @@ impl Cgroups {
             None => dirs_v1(&mounts)?,
         };
         parent::sweep_abandoned(&base);
-        let parent = base.child(&format!("{}{name}", parent::PREFIX));
-        let lock = parent::make(&parent)?;
+        let (parent, lock) = parent::make(base.child(&format!("{}{name}", parent::PREFIX)))?;
         if parent.version == Version::V2 {
             delegate::enable(&parent.memory)?;
         }

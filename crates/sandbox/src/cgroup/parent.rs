@@ -3,7 +3,7 @@
 //! The lock is on the directory of memory, which is made first and removed last. The kernel lets go
 //! of it when a worker ends in whatever way, so a directory that can be locked was abandoned.
 
-use super::{Dirs, ending, make_dir};
+use super::{Dirs, Version, ending, make_dir};
 use nix::{
     errno::Errno,
     fcntl::{Flock, FlockArg},
@@ -23,8 +23,9 @@ pub(super) const PREFIX: &str = "picloud-";
 /// How long a lock is waited for: somebody may be sweeping what was left under this name.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Makes the directories and locks them.
-pub(super) fn make(parent: &Dirs) -> Result<Flock<File>, String> {
+/// Makes the directories and locks them. Says which there are: under v1, bytes of disks and the
+/// hierarchy of v2 are done without where they cannot be had.
+pub(super) fn make(mut parent: Dirs) -> Result<(Dirs, Flock<File>), String> {
     let deadline = Instant::now() + PATIENCE;
     let lock = loop {
         match try_make(&parent.memory) {
@@ -39,10 +40,22 @@ pub(super) fn make(parent: &Dirs) -> Result<Flock<File>, String> {
             Err(error) => return Err(cannot_make(&parent.memory, &error)),
         }
     };
+    if parent.version == Version::V1 {
+        parent.blkio = parent.blkio.filter(|dir| can_make(dir));
+        parent.unified = parent.unified.filter(|dir| can_make(dir));
+    }
     for dir in parent.all() {
         make_dir(&dir).map_err(|error| cannot_make(&dir, &error))?;
     }
-    Ok(lock)
+    Ok((parent, lock))
+}
+
+fn can_make(dir: &Path) -> bool {
+    let made = make_dir(dir);
+    if let Err(error) = &made {
+        tracing::warn!(dir = %dir.display(), %error, "a control group cannot be made; going on without");
+    }
+    made.is_ok()
 }
 
 /// None where somebody else has it, or has just removed it.

@@ -10,7 +10,8 @@
 //! - A datagram without a connection gets the own address, whatever the sender asked for.
 //! - The other family reaches loopback only: no address there is the group's own. Sockets of IPv6
 //!   that talk to IPv4 addresses (`::ffff:a.b.c.d`) are treated as IPv4.
-//! - Other protocols than TCP and UDP have no such calls, so their sockets are refused.
+//! - Other protocols than TCP and UDP have no such calls, so their sockets are refused, and so are
+//!   raw ones.
 //!
 //! A packet can therefore leave with another address only by way of loopback itself. What a job
 //! loses: `bind` to all addresses does not listen on 127.0.0.1, and a datagram socket that first sent
@@ -34,6 +35,7 @@ const MESSAGE_SOURCE_IP4: i16 = 40;
 const MESSAGE_SOURCE_IP6: i16 = 44;
 const SOCKET: i16 = 64;
 /// Offsets in `bpf_sock`: what the socket is, and is bound to.
+const SOCKET_TYPE: i16 = 8;
 const SOCKET_PROTOCOL: i16 = 12;
 const SOCKET_IP4: i16 = 24;
 const SOCKET_IP6: i16 = 28;
@@ -46,6 +48,7 @@ const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;
 const TCP: u32 = 6;
 const UDP: u32 = 17;
+const RAW: u32 = 3;
 const LEVEL_IPV6: u32 = 41;
 const IPV6_ONLY: u32 = 26;
 
@@ -398,11 +401,14 @@ fn loopback_only_6() -> Vec<Instruction> {
 
 fn refuse_other_protocols() -> Vec<Instruction> {
     let mut program = Program::default();
-    let [allow] = program.labels();
+    let [refuse, allow] = program.labels();
     program
+        .load(R2, R1, SOCKET_TYPE, Width::U32)
+        .jump_if(R2, RAW, refuse)
         .load(R2, R1, SOCKET_PROTOCOL, Width::U32)
         .jump_if(R2, TCP, allow)
         .jump_if(R2, UDP, allow)
+        .place(refuse)
         .end(REFUSE)
         .place(allow)
         .end(ALLOW);

@@ -184,6 +184,33 @@ fn a_machine_with_both_limits_by_v1_and_keeps_v2_for_programs() {
 }
 
 #[test]
+fn under_v1_what_only_counts_is_done_without() {
+    let root = machine(&[
+        (
+            "proc/self/mountinfo",
+            "32 31 0:29 / /cg/all rw - cgroup cgroup rw,cpu,cpuacct,memory,pids\n\
+             33 31 0:30 / /cg/blkio rw - cgroup cgroup rw,blkio\n\
+             41 31 0:38 / /cg/unified rw - cgroup2 cgroup2 rw\n",
+        ),
+        (
+            "proc/self/cgroup",
+            "2:cpu,cpuacct,memory,pids:/\n1:blkio:/\n0::/\n",
+        ),
+        ("cg/all/picloud-w/cpu.shares", "1024"),
+    ]);
+    // Places where nobody can make a directory, not even root.
+    for dir in ["cg/blkio", "cg/unified"] {
+        std::os::unix::fs::symlink("/proc", root.path().join(dir)).expect("a link");
+    }
+    let groups = Cgroups::discover(root.path(), "w").expect("v1");
+    assert_eq!(
+        groups.parent.all(),
+        [root.path().join("cg/all/picloud-w")],
+        "one mount has all that limits"
+    );
+}
+
+#[test]
 fn what_is_missing_is_said_with_its_remedy() {
     let v1 = "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n\
               36 31 0:33 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n";
