@@ -23,7 +23,7 @@ pub(crate) enum Isolation {
 pub(crate) enum Network {
     /// That of the machine
     Shared,
-    /// Only the way to the server
+    /// A loopback of its own and nothing else
     None,
 }
 

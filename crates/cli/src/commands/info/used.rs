@@ -87,6 +87,8 @@ pub(super) fn text(name: &str, value: &Value) -> Option<String> {
         )),
         (_, "ports") => Some(ports_text(value)),
         (_, "core_ms") => Some(format!("{value} ms")),
+        // Short jobs cost millionths; nobody reads exponents.
+        (_, "cost") => value.as_f64().map(|cost| format!("{cost:.8}")),
         (_, "confinement") => Some(format!(
             "{}, {}",
             value["isolation"].as_str()?,
@@ -117,6 +119,7 @@ mod tests {
             ("memory.max_usage", json!(212_400_000), "212.4 MB"),
             ("memory.failcnt", json!(3), "3"),
             ("cputime.user", json!(1.5), "1.5 s"),
+            ("cost", json!(1.138_898e-6), "0.00000114"),
             (
                 "cpu_percentage",
                 json!({"user": 90.0, "system": 7.5, "total": 97.5}),

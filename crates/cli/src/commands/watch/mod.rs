@@ -156,7 +156,7 @@ fn summary(info: &JobInfo) -> String {
         }
     }
     if let Some(cost) = info.cost {
-        add(format!("cost {cost:.6}"));
+        add(format!("cost {cost:.8}"));
     }
     if let Some(failure) = &info.failure {
         add(verdict::line(&failure.verdict));
