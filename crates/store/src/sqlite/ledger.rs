@@ -6,12 +6,15 @@ use picloud_types::{
     AccountId, SpecId, Timestamp, Usage, api::usage::UsageGroup, spec::Requirements,
 };
 use rusqlite::{Connection, OptionalExtension};
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap, hash_map},
+    sync::Arc,
+};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// What decides the price of a job and where its sum goes.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug)]
 pub(super) struct Meter {
     core_type: String,
     cores: u32,
@@ -19,7 +22,7 @@ pub(super) struct Meter {
 }
 
 /// The meter of jobs with this spec.
-pub(super) fn meter(w: &mut Writing<'_>, spec: SpecId) -> Result<Arc<Meter>> {
+fn meter(w: &mut Writing<'_>, spec: SpecId) -> Result<Arc<Meter>> {
     if let Some(known) = w.memory.meters.get(&spec) {
         return Ok(known);
     }
@@ -46,20 +49,6 @@ pub(super) struct Charge {
     pub(super) cost_pico: u64,
 }
 
-impl Charge {
-    fn new(meter: &Meter, usage: &Usage, prices: &Prices) -> Self {
-        // A millisecond that has begun counts, for every core.
-        let core_ms = usage
-            .runtime_us
-            .div_ceil(1000)
-            .saturating_mul(u64::from(meter.cores));
-        Self {
-            core_ms,
-            cost_pico: core_ms.saturating_mul(prices.of(&meter.core_type)),
-        }
-    }
-}
-
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
     jobs: u64,
@@ -83,47 +72,80 @@ impl Sum {
 /// belong to the same few rows.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    sums: HashMap<(AccountId, Arc<Meter>), Sum>,
+    /// By spec, which is a number to look up, and belongs to one account.
+    entries: HashMap<SpecId, Entry>,
     pub(super) core_ms: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    account: AccountId,
+    meter: Arc<Meter>,
+    price: u64,
+    sum: Sum,
 }
 
 impl Ledger {
     pub(super) fn charge(
         &mut self,
-        account: AccountId,
-        meter: Arc<Meter>,
+        w: &mut Writing<'_>,
+        (account, spec): (AccountId, SpecId),
         usage: &Usage,
         prices: &Prices,
-    ) -> Charge {
-        let charge = Charge::new(&meter, usage, prices);
-        self.core_ms = self.core_ms.saturating_add(charge.core_ms);
-        self.sums.entry((account, meter)).or_default().add(Sum {
+    ) -> Result<Charge> {
+        let entry = match self.entries.entry(spec) {
+            hash_map::Entry::Occupied(known) => known.into_mut(),
+            hash_map::Entry::Vacant(free) => {
+                let meter = meter(w, spec)?;
+                let price = prices.of(&meter.core_type);
+                free.insert(Entry {
+                    account,
+                    meter,
+                    price,
+                    sum: Sum::default(),
+                })
+            }
+        };
+        // A millisecond that has begun counts, for every core.
+        let core_ms = usage
+            .runtime_us
+            .div_ceil(1000)
+            .saturating_mul(u64::from(entry.meter.cores));
+        let cost_pico = core_ms.saturating_mul(entry.price);
+        self.core_ms = self.core_ms.saturating_add(core_ms);
+        entry.sum.add(Sum {
             jobs: 1,
-            core_ms: charge.core_ms,
+            core_ms,
             cpu_us: usage.cpu_user_us.saturating_add(usage.cpu_system_us),
-            cost_pico: charge.cost_pico,
+            cost_pico,
         });
-        charge
+        Ok(Charge { core_ms, cost_pico })
     }
 
     /// Adds it to the day of `now`: a worker's clock may be wrong, the server's decides.
     pub(super) fn store(self, w: &Writing<'_>, now: Timestamp) -> Result<()> {
         let day = now.0.div_euclid(DAY_MS);
-        for ((account, meter), sum) in self.sums {
-            add(w.db, account, day, &meter, sum)?;
+        let mut sums: BTreeMap<(AccountId, &str, &str), Sum> = BTreeMap::new();
+        for entry in self.entries.values() {
+            let key = (entry.account, &*entry.meter.core_type, &*entry.meter.label);
+            sums.entry(key).or_default().add(entry.sum);
+        }
+        for ((account, core_type, label), sum) in sums {
+            add(w.db, (account.0, day, core_type, label), sum)?;
         }
         Ok(())
     }
 }
 
-fn add(db: &Connection, account: AccountId, day: i64, meter: &Meter, mut sum: Sum) -> Result<()> {
+/// Adds to the row of an account, a day, a core type and a label.
+fn add(db: &Connection, key: (i64, i64, &str, &str), mut sum: Sum) -> Result<()> {
     // Read and written back, since SQLite's own addition would fail where this one stops.
     let before = db
         .prepare_cached(
             "SELECT jobs, core_ms, cpu_us, cost_pico FROM usage_daily
               WHERE account_id = ?1 AND day = ?2 AND core_type = ?3 AND label = ?4 AND queue = ''",
         )?
-        .query_row((account.0, day, &meter.core_type, &meter.label), |row| {
+        .query_row(key, |row| {
             Ok(Sum {
                 jobs: rows::unsigned(row.get(0)?),
                 core_ms: rows::unsigned(row.get(1)?),
@@ -138,10 +160,10 @@ fn add(db: &Connection, account: AccountId, day: i64, meter: &Meter, mut sum: Su
          VALUES (?1, ?2, ?3, ?4, '', ?5, ?6, ?7, ?8)",
     )?
     .execute((
-        account.0,
-        day,
-        &meter.core_type,
-        &meter.label,
+        key.0,
+        key.1,
+        key.2,
+        key.3,
         rows::signed(sum.jobs),
         rows::signed(sum.core_ms),
         rows::signed(sum.cpu_us),

@@ -2,7 +2,7 @@
 
 use super::{
     gates::{self, End},
-    ledger::{self, Ledger},
+    ledger::Ledger,
     output, rows, samples,
     submit::hold_payload,
     workers,
@@ -184,10 +184,9 @@ impl Applying<'_> {
             Outcome::Done { .. } => None,
             Outcome::Failed { failure, .. } => Some(rows::to_json(failure)),
         };
-        let meter = ledger::meter(w, job.spec)?;
         let charge = self
             .ledger
-            .charge(job.account, meter, usage, &self.report.prices);
+            .charge(w, (job.account, job.spec), usage, &self.report.prices)?;
         let (bytes, hash, size) = rows::payload_columns(payload);
         w.db.prepare_cached(
             "INSERT INTO job_outcomes (jid, bytes, blob_hash, blob_size, failure, profile, core_ms, cost_pico, memory_peak_bytes,

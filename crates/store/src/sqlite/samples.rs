@@ -8,7 +8,7 @@ use super::{rows, writer::Writing};
 use crate::{AttemptOf, JobLive, Result, Series, StoreError};
 use picloud_types::{AccountId, Attempt, Jid, JidSet, Port, Sample, usage::grain};
 use rusqlite::{Connection, OptionalExtension, Row};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Seconds at the end of a running job's series that are not thinned.
 const WATCHED_SECONDS: u32 = 10;
@@ -44,7 +44,8 @@ impl Live {
         self.disk_peak_bytes = self.disk_peak_bytes.max(sample.disk_bytes);
     }
 
-    fn put(&self, w: &Writing<'_>, jid: Jid) -> Result<()> {
+    fn put(&self, w: &mut Writing<'_>, jid: Jid) -> Result<()> {
+        lives(w)?.insert(jid.0);
         w.db.prepare_cached(
             "INSERT OR REPLACE INTO job_live (jid, attempt, second, memory_peak_bytes, swap_peak_bytes, disk_peak_bytes, ports)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -110,7 +111,7 @@ pub(super) fn append(
     Ok(added)
 }
 
-fn append_run(w: &Writing<'_>, of: AttemptOf, run: &[(AttemptOf, Sample)]) -> Result<u64> {
+fn append_run(w: &mut Writing<'_>, of: AttemptOf, run: &[(AttemptOf, Sample)]) -> Result<u64> {
     let mut live = live(w, of)?;
     let before = live.second;
     let mut insert = w.db.prepare_cached(
@@ -195,23 +196,34 @@ fn thin(
 }
 
 /// The ports an attempt listens on now, if it may speak.
-pub(super) fn ports(w: &Writing<'_>, of: AttemptOf, ports: &[Port]) -> Result<()> {
+pub(super) fn ports(w: &mut Writing<'_>, of: AttemptOf, ports: &[Port]) -> Result<()> {
     let mut live = live(w, of)?;
     live.ports = rows::to_json(&ports.iter().take(PORTS_MAX).collect::<Vec<_>>());
     live.put(w, of.jid)
 }
 
-/// The job ended, in whatever way.
-pub(super) fn end(w: &Writing<'_>, jid: Jid) -> Result<()> {
-    let was_live =
-        w.db.prepare_cached("DELETE FROM job_live WHERE jid = ?1 RETURNING attempt, second")?
-            .query_row([jid.0], |row| {
-                Ok((row.get::<_, u32>(0)?, row.get::<_, Option<u32>>(1)?))
-            })
-            .optional()?;
-    let Some((attempt, last)) = was_live else {
-        return Ok(());
+/// Jobs with a row in `job_live`. Remembered, because each of twenty thousand jobs that end in
+/// a second wants to know, and hardly one of them has one.
+fn lives<'w>(w: &'w mut Writing<'_>) -> Result<&'w mut HashSet<i64>> {
+    let known = match w.memory.live.take() {
+        Some(known) => known,
+        None => {
+            let mut statement = w.db.prepare_cached("SELECT jid FROM job_live")?;
+            let jids = statement.query_map([], |row| row.get(0))?;
+            jids.collect::<rusqlite::Result<_>>()?
+        }
     };
+    Ok(w.memory.live.insert(known))
+}
+
+/// The job ended, in whatever way.
+pub(super) fn end(w: &mut Writing<'_>, jid: Jid) -> Result<()> {
+    if !lives(w)?.remove(&jid.0) {
+        return Ok(());
+    }
+    let (attempt, last): (u32, Option<u32>) =
+        w.db.prepare_cached("DELETE FROM job_live WHERE jid = ?1 RETURNING attempt, second")?
+            .query_row([jid.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let newest: u32 =
         w.db.prepare_cached("SELECT attempt FROM jobs WHERE jid = ?1")?
             .query_row([jid.0], |row| row.get(0))?;

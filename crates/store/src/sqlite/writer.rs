@@ -16,7 +16,7 @@ use crate::{Committed, OnCommit, Result, SpecRow, StoreError};
 use picloud_types::{ClassId, Hash, JobState, SpecId, spec::Requirements};
 use rusqlite::Connection;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
@@ -67,7 +67,7 @@ impl Writing<'_> {
     }
 }
 
-/// Rows that never change, kept between transactions.
+/// Rows that never change, kept between transactions, and which jobs are live.
 #[derive(Debug)]
 pub(super) struct Memory {
     pub(super) specs_by_hash: Cache<(i64, Hash), (SpecId, ClassId)>,
@@ -75,6 +75,8 @@ pub(super) struct Memory {
     pub(super) classes: HashMap<String, ClassId>,
     pub(super) requirements: HashMap<ClassId, Requirements>,
     pub(super) meters: Cache<SpecId, Arc<Meter>>,
+    /// The jobs of `job_live`, once somebody asked.
+    pub(super) live: Option<HashSet<i64>>,
 }
 
 impl Memory {
@@ -86,6 +88,7 @@ impl Memory {
             classes: HashMap::new(),
             requirements: HashMap::new(),
             meters: Cache::new(1024),
+            live: None,
         }
     }
 
@@ -96,6 +99,7 @@ impl Memory {
         self.classes.clear();
         self.requirements.clear();
         self.meters.clear();
+        self.live = None;
     }
 }
 
