@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any, Callable
 
 import pytest
-from harness import Server
+from harness import Recorder, Server
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +69,13 @@ def bind() -> Iterator[Callable[[Server], ModuleType]]:
 
     yield to
     cloud.close()
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    """Where jobs leave marks for the test, and wait for it."""
+    with Recorder() as recorder:
+        yield recorder
 
 
 @pytest.fixture
