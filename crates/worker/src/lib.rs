@@ -37,6 +37,19 @@ mod zygote;
 
 pub use worker::{IsolationChoice, NetworkChoice, Options, Worker, WorkerError};
 
+/// Without root, makes this process root of namespaces of its own, which it needs to put jobs into
+/// sandboxes. To be called before there are threads. Where the kernel refuses, the worker says so
+/// when it starts.
+pub fn claim_namespaces(options: &Options) {
+    let root = nix::unistd::Uid::effective().is_root();
+    if options.isolation == IsolationChoice::Sandbox
+        && !root
+        && let Err(error) = picloud_sandbox::user::become_rootless()
+    {
+        tracing::debug!(%error, "no namespaces without root");
+    }
+}
+
 use std::{
     hash::{BuildHasher as _, RandomState},
     time::Duration,

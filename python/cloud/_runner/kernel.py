@@ -6,7 +6,9 @@ Each says whether it worked. None raises: a kernel that refuses is a fact to wor
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import platform
 import signal
 from typing import Any
 
@@ -19,6 +21,7 @@ with contextlib.suppress(ImportError, OSError):  # An interpreter built without 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _CLONE_NEWPID = 0x2000_0000
+_CLONE = {"x86_64": 56, "aarch64": 220}
 
 
 def _call(name: str, *arguments: object) -> bool:
@@ -57,6 +60,40 @@ def children_into(namespace: int) -> bool:
             return False
         return True
     return _call("setns", namespace, _CLONE_NEWPID)
+
+
+def fork_into_new_pids() -> int:
+    """Like `os.fork`, but the child is the init of a new pid namespace. OSError where that fails.
+
+    For those who may make such a namespace but not come back from one after `unshare`, as without
+    root. The C library does not notice this fork: in the child it believes to be the thread it was, which
+    matters to nothing that init does, and to nobody forked from there by `os.fork`.
+    """
+    if _libc is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    # Keeps the interpreter's lock, so that nothing of Python runs in between.
+    call = ctypes.PyDLL(None, use_errno=True).syscall
+    python = ctypes.pythonapi
+    none = ctypes.c_long(0)
+    python.PyOS_BeforeFork()
+    pid = int(
+        call(
+            ctypes.c_long(_CLONE[platform.machine()]),
+            ctypes.c_long(_CLONE_NEWPID | signal.SIGCHLD),
+            none,
+            none,
+            none,
+            none,
+        )
+    )
+    if pid == 0:
+        python.PyOS_AfterFork_Child()
+        return 0
+    code = ctypes.get_errno()
+    python.PyOS_AfterFork_Parent()
+    if pid < 0:
+        raise OSError(code, os.strerror(code))
+    return pid
 
 
 class EnvironmentSlot:

@@ -78,6 +78,8 @@ class Zygote:
             self._own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY)
         except OSError:  # No `/proc`: then there is no way back from `unshare`.
             self._own_namespace = -1
+        #: Whether we may come back from a pid namespace we made: it takes power over the one we are in.
+        self._can_return = self._own_namespace >= 0 and kernel.children_into(self._own_namespace)
         #: Filters of system calls for executors in sandboxes.
         self._seccomp: tuple[bytes, ...] = ()
         #: Whether the kernel gave the last executor a pid namespace of its own.
@@ -184,6 +186,8 @@ class Zygote:
 
     def _fork_init(self, order: birth.Order) -> int:
         """Forks, into a new pid namespace where the kernel allows one."""
+        if not self._can_return:
+            return self._fork_into_new_pids(order)
         namespace = self._own_namespace >= 0 and kernel.unshare_pids()
         if order.sandbox is not None and not namespace:
             raise OSError("the kernel makes no pid namespace")
@@ -197,6 +201,22 @@ class Zygote:
         if pid == 0:
             self._become(order._replace(namespace=namespace))
         self._namespaces = namespace
+        return pid
+
+    def _fork_into_new_pids(self, order: birth.Order) -> int:
+        try:
+            pid = kernel.fork_into_new_pids()
+        except OSError:
+            if order.sandbox is not None:
+                raise
+            pid = os.fork()
+            if pid == 0:
+                self._become(order)
+            self._namespaces = False
+            return pid
+        if pid == 0:
+            self._become(order._replace(namespace=True))
+        self._namespaces = True
         return pid
 
     def _refuse(self, request: dict[str, Any], reason: str) -> None:

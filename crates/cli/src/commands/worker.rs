@@ -91,6 +91,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<()> {
     // Whatever starts from here must not find it.
     // SAFETY: no other thread runs yet.
     unsafe { std::env::remove_var(TOKEN_VARIABLE) };
+    picloud_worker::claim_namespaces(&options);
 
     // One thread: the worker passes small things on, and waking another thread for each costs a
     // round trip more than it gains. Hashing and files have threads of their own.
