@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from harness import until
+from harness import Recorder, until
 
 
 def test_a_call_answers_with_an_integer_id_at_once_and_a_result_later(cloud: ModuleType) -> None:
@@ -228,10 +228,10 @@ def test_kill_with_nothing_kills_nothing_and_without_arguments_everything(new_se
     assert set(cloud.status(jids)) == {"killed"}
 
 
-def test_output_is_kept_by_stream_and_seen_while_the_job_runs(cloud: ModuleType, tmp_path: Any) -> None:
-    gate = tmp_path / "gate"
+def test_output_is_kept_by_stream_and_seen_while_the_job_runs(cloud: ModuleType, recorder: Recorder) -> None:
+    hold = recorder.hold
 
-    def speak(path: str) -> None:
+    def speak() -> None:
         import logging
         import subprocess
         import sys
@@ -240,10 +240,9 @@ def test_output_is_kept_by_stream_and_seen_while_the_job_runs(cloud: ModuleType,
         print("to standard error", file=sys.stderr)
         logging.getLogger("moon").warning("to the log")
         subprocess.run(["echo", "from a subprocess"], check=True)
-        while not os.path.exists(path):
-            time.sleep(0.01)
+        hold("the gate")
 
-    jid = cloud.call(speak, str(gate))
+    jid = cloud.call(speak)
     fields = ["stdout", "stderr", "logging", "status"]
 
     def live() -> bool:
@@ -251,7 +250,7 @@ def test_output_is_kept_by_stream_and_seen_while_the_job_runs(cloud: ModuleType,
         return "subprocess" in info["stdout"] and info["status"] == "processing"
 
     until(live, what="output shows while the job runs")
-    gate.touch()
+    recorder.release("the gate")
     cloud.join(jid)
     info = cloud.info(jid, fields)[jid]
     assert info["stdout"].splitlines() == ["to standard output", "from a subprocess"]

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from harness import Server, until
+from harness import Recorder, Server, until
 
 JOBS = 2_000
 
@@ -28,18 +28,17 @@ def _victims(server: Server) -> dict[str, list[int]]:
     return found
 
 
-def test_no_job_is_lost_and_none_has_two_outcomes(new_server: Any, tmp_path: Path, bind: Any) -> None:
+def test_no_job_is_lost_and_none_has_two_outcomes(new_server: Any, recorder: Recorder, bind: Any) -> None:
     seed = int(os.environ.get("PICLOUD_SEED", "0")) or random.randrange(1 << 30)
     print(f"seed {seed}: set PICLOUD_SEED to repeat")
     dice = random.Random(seed)
     server = new_server(PICLOUD_LEASE_S="3")
     cloud = bind(server)
-    ran = tmp_path / "ran"
+    mark = recorder.mark
 
     def work(x: int) -> tuple[int, float]:
         time.sleep(0.005)
-        with open(ran, "a") as file:
-            file.write(f"{x}\n")
+        mark(x)
         return x, random.random()
 
     accepted: dict[int, int] = {}
@@ -105,6 +104,6 @@ def test_no_job_is_lost_and_none_has_two_outcomes(new_server: Any, tmp_path: Pat
     assert set(states) <= {"done", "error"}
     for jid, value in seen.items():
         assert values[jid] == value, f"job {jid} has two outcomes"
-    executed = Counter(map(int, ran.read_text().split()))
+    executed = Counter(map(int, recorder.marks()))
     done = [accepted[jid] for jid, value in values.items() if not isinstance(value, BaseException)]
     assert all(executed[x] >= 1 for x in done), "a result without a run"

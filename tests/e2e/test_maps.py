@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from harness import until
+from harness import Recorder, until
 
 
 def test_a_map_answers_in_order_and_its_ids_are_consecutive(cloud: ModuleType) -> None:
@@ -52,20 +52,19 @@ def test_ids_may_be_given_as_numbers_ranges_and_nests_of_them(cloud: ModuleType)
         cloud.status("1")
 
 
-def test_dependencies_run_first(cloud: ModuleType, tmp_path: Any) -> None:
-    notes = tmp_path / "notes"
+def test_dependencies_run_first(cloud: ModuleType, recorder: Recorder) -> None:
+    mark = recorder.mark
 
     def note(word: str) -> None:
         time.sleep(0.05)
-        with open(notes, "a") as file:
-            file.write(word + "\n")
+        mark(word)
 
     firsts = cloud.map(note, ["a", "b", "c"])
     last = cloud.call(note, "z", _depends_on=firsts)
     more = cloud.map(note, ["y1", "y2"], _depends_on=[last])
     cloud.join(more)
-    lines = notes.read_text().split()
-    assert sorted(lines[:3]) == ["a", "b", "c"] and lines[3] == "z" and sorted(lines[4:]) == ["y1", "y2"]
+    words = recorder.marks()
+    assert sorted(words[:3]) == ["a", "b", "c"] and words[3] == "z" and sorted(words[4:]) == ["y1", "y2"]
 
 
 def test_a_failed_dependency_stalls_what_follows_or_is_ignored(cloud: ModuleType) -> None:

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from harness import until
+from harness import Recorder, until
 
 
 def leave_at_once() -> None:
@@ -123,29 +123,24 @@ def test_what_a_job_leaves_behind_does_not_reach_the_next(cloud: ModuleType, fun
     assert cloud.result(cloud.call(count), timeout=60) == 1
 
 
-def test_processes_left_behind_are_ended(cloud: ModuleType, tmp_path: Any) -> None:
-    marks = str(tmp_path)
+def test_processes_left_behind_are_ended(cloud: ModuleType, recorder: Recorder) -> None:
+    hold = recorder.hold
 
     def multiply() -> None:
-        # A bomb with a bound: each keeps a heartbeat going until it is ended.
-        for number in range(6):
+        # A bomb with a bound: each stays, in a session of its own, until it is ended.
+        for _ in range(6):
             if os.fork() == 0:
                 os.setsid()
                 os.fork()
                 while True:
-                    with open(os.path.join(marks, f"{number}-{os.getppid()}"), "w") as file:
-                        file.write(str(time.time()))
-                    time.sleep(0.02)
-        time.sleep(0.2)
+                    hold("stay")
+        hold("the job")
 
-    cloud.join(cloud.call(multiply))
-    assert os.listdir(marks), "the heartbeats began"
-
-    def silent() -> bool:
-        newest = max(os.stat(os.path.join(marks, name)).st_mtime for name in os.listdir(marks))
-        return time.time() - newest > 0.5
-
-    until(silent, what="every process of the job has ended")
+    jid = cloud.call(multiply)
+    until(lambda: recorder.holding("stay") == 12, what="all of them live")
+    recorder.release("the job")
+    cloud.join(jid)
+    until(lambda: recorder.holding("stay") == 0, what="every process of the job has ended")
 
 
 def test_a_gigabyte_of_output_is_cut_in_the_middle_and_harms_nobody(cloud: ModuleType) -> None:
