@@ -35,7 +35,7 @@ def test_a_gibibyte_nearly_goes_in_and_out_without_filling_the_server(
         """
         import cloud
         size = (1 << 30) - 4096
-        got = cloud.result(cloud.call(lambda d: d, bytes(size)), timeout=240)
+        got = cloud.result(cloud.call(lambda d: d, bytes(size), _type="m1"), timeout=240)
         print(len(got) == size)
         """,
         tmp_path,
