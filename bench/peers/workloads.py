@@ -177,6 +177,7 @@ def stop_busy_process() -> int:
         if pid is not None:
             try:
                 os.kill(pid, signal.SIGSTOP)
+                time.sleep(0.005)  # a line that comes over a socket is in the log by then
                 if f"e {task}" not in read_log():
                     return pid
                 os.kill(pid, signal.SIGCONT)

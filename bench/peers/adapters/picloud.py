@@ -9,6 +9,7 @@ from pathlib import Path
 
 import work
 from adapters import Base
+from collector import Collector
 from common import REPOSITORY, Box, can_connect, wait_for
 
 BINARY = Path(os.environ.get("PICLOUD_BINARY") or REPOSITORY / "target/release/picloud")
@@ -77,7 +78,8 @@ class Peer(Base):
         return got
 
     def naps(self, n: int) -> None:
-        self.jids = self.cloud.map(work.nap, range(n), _os_env_vars=["PEER_LOG"])
+        log = Collector(self.box.log).address
+        self.jids = self.cloud.map(work.nap, range(n), _os_env_vars={"PEER_LOG": log})
 
     def settled(self) -> bool:
         try:
