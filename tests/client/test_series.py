@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -41,6 +42,9 @@ def event(name: str, data: Any, number: int | None = None) -> bytes:
         f"data: {json.dumps(data)}",
     ]
     return ("\n".join(lines) + "\n\n").encode()
+
+
+END = event("end", {"status": "done", "attempt": 1})
 
 
 def stream(scripted: Scripted, *events: bytes) -> Any:
@@ -123,7 +127,7 @@ def test_samples_come_live_until_the_job_ends(scripted: Scripted) -> None:
         line.sendall(HEAD + event("status", {"status": "queued", "attempt": 0}))
         line.sendall(event("status", {"status": "processing", "attempt": 1}) + event("sample", sample(1), 1))
         assert go_on.wait(10)
-        line.sendall(b": still here\n\n" + event("sample", sample(2, 500_000), 2) + event("end", {}))
+        line.sendall(b": still here\n\n" + event("sample", sample(2, 500_000), 2) + END)
         line.recv(1)  # hangs up when it has heard the end
 
     scripted.script = [serve]
@@ -139,7 +143,7 @@ def test_a_line_that_breaks_is_opened_again_where_it_was(scripted: Scripted) -> 
     scripted.script = [
         stream(scripted, event("sample", sample(1), 1), event("sample", sample(2), 2)[:-20]),
         scripted.answer(stopping),
-        stream(scripted, event("sample", sample(1), 1), event("sample", sample(2), 2), event("end", {})),
+        stream(scripted, event("sample", sample(1), 1), event("sample", sample(2), 2), END),
     ]
     assert [found.second for found in at(scripted).watch(7)] == [1, 2], "none twice, none missed"
     assert b"Last-Event-ID" not in scripted.requests[0]
@@ -155,7 +159,7 @@ def test_a_new_attempt_counts_from_its_own_beginning(scripted: Scripted) -> None
             event("status", {"status": "queued", "attempt": 1}),
             event("status", {"status": "processing", "attempt": 2}),
             event("sample", sample(1, 500_000), 1),
-            event("end", {}),
+            END,
         )
     ]
     assert [(found.second, found.cpu_cores) for found in at(scripted).watch(7)] == [(5, 0.8), (1, 0.5)]
@@ -185,6 +189,19 @@ def test_a_job_that_does_not_exist_is_said_at_once(scripted: Scripted) -> None:
     with pytest.raises(cloud.CloudException, match="job 7 does not exist"):
         next(at(scripted).watch(7))
     assert len(scripted.requests) == 1
+
+
+def test_asyncio_watches_without_blocking_the_loop(scripted: Scripted) -> None:
+    scripted.script = [stream(scripted, event("sample", sample(1), 1), event("sample", sample(2), 2), END)]
+    cloud.setkey(5, "secret", scripted.url)
+
+    async def seconds() -> list[int]:
+        return [found.second async for found in cloud.aio.watch(7)]
+
+    try:
+        assert asyncio.run(seconds()) == [1, 2]
+    finally:
+        cloud.close()
 
 
 def test_one_job_at_a_time() -> None:

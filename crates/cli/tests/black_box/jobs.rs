@@ -281,6 +281,21 @@ fn watching_a_job_that_fails_ends_with_its_verdict_and_3() {
 }
 
 #[test]
+fn a_job_out_of_memory_is_told_with_its_evidence_and_what_would_have_fitted() {
+    let server = Server::start(&[]);
+    let jid = submit(&server, "builtins.bytearray", &["I1000000000\n"], "large").to_string();
+    let said = server.run(&["watch", &jid]).ended(3);
+    assert!(
+        said.out.contains("out of memory: limit 300.0 MB") && said.err.contains("_type=\"c2\""),
+        "{said:?}"
+    );
+    let info = server.run(&["info", &jid]).ended(0).out;
+    for part in ["1 x c2 would have fitted", "MemoryError", "_type=\"c2\""] {
+        assert!(info.contains(part), "no {part} in {info}");
+    }
+}
+
+#[test]
 fn watching_goes_on_when_the_server_comes_back() {
     let server = Server::start(&["--stop-grace", "0"]);
     let jid = submit(&server, "time.sleep", &["F2.2\n"], "nap").to_string();
