@@ -4,15 +4,13 @@
 use crate::{
     blobs::BlobCache,
     code::CodeCache,
-    confine::Confine,
     executor::{Event, Executor, ExecutorId, Order, Shared},
-    fork::{self, ForkContext},
+    fork::{self, ForkContext, Nursery},
     job::{Context, Job, Pickle, Spec},
     outcome::Why,
     pool::{Action, Limits, Offer, Place, Pool},
     ports::Ports,
     prepare::{self, Prepared},
-    pythons::Pythons,
     report::Outbox,
     session::Line,
     verdict,
@@ -100,13 +98,11 @@ pub(crate) struct Agent {
 #[derive(Debug)]
 pub(crate) struct Equipment {
     pub(crate) limits: Limits,
-    pub(crate) pythons: Arc<Pythons>,
     pub(crate) code: Arc<CodeCache>,
     pub(crate) blobs: Arc<BlobCache>,
-    pub(crate) scratch: std::path::PathBuf,
     pub(crate) results: std::path::PathBuf,
     pub(crate) grace: Duration,
-    pub(crate) confine: Arc<Confine>,
+    pub(crate) nursery: Nursery,
 }
 
 impl Agent {
@@ -128,10 +124,8 @@ impl Agent {
             pool,
             fork: Arc::new(ForkContext {
                 shared: Arc::clone(&shared),
-                pythons: equipment.pythons,
                 code: equipment.code,
-                scratch: equipment.scratch,
-                confine: equipment.confine,
+                nursery: equipment.nursery,
             }),
             shared,
             blobs: equipment.blobs,

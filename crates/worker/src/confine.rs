@@ -119,8 +119,7 @@ impl Confine {
             IsolationChoice::Sandbox => {
                 return Err("this kernel makes no user namespaces for users other than root; \
                             switch them on (sysctl kernel.unprivileged_userns_clone=1, or \
-                            kernel.apparmor_restrict_unprivileged_userns=0), run the worker as root, or run jobs \
-                            unprotected with --isolation=process"
+                            kernel.apparmor_restrict_unprivileged_userns=0), or run the worker as root"
                     .to_owned());
             }
         };

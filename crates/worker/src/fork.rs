@@ -9,6 +9,7 @@ use crate::{
     zygote::{ForkPlan, Zygote},
 };
 use nix::{fcntl::OFlag, unistd::pipe2};
+use picloud_types::{AccountId, JobSpec, SpecId, api::workers::PulledSpec};
 use std::{
     io,
     os::{fd::OwnedFd, unix::net::UnixStream as StdStream},
@@ -17,11 +18,16 @@ use std::{
     time::Duration,
 };
 use tokio::{
+    io::AsyncReadExt as _,
     net::{UnixStream, unix::pipe},
     sync::mpsc,
+    time::timeout,
 };
 use tracing::debug;
 
+/// A process that is only tried out has time and memory for it.
+const TRIAL: Duration = Duration::from_secs(10);
+const TRIAL_MEMORY_BYTES: u64 = 300_000_000;
 /// A fork fails when processes or memory are short for a moment. Longer is no accident.
 const ATTEMPTS: u32 = 4;
 
@@ -29,10 +35,63 @@ const ATTEMPTS: u32 = 4;
 #[derive(Debug)]
 pub(crate) struct ForkContext {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) pythons: Arc<Pythons>,
     pub(crate) code: Arc<CodeCache>,
-    pub(crate) scratch: PathBuf,
+    pub(crate) nursery: Nursery,
+}
+
+/// Where processes come from.
+#[derive(Clone, Debug)]
+pub(crate) struct Nursery {
+    pub(crate) pythons: Arc<Pythons>,
     pub(crate) confine: Arc<Confine>,
+    /// Working directories are made in it.
+    pub(crate) scratch: PathBuf,
+}
+
+/// Forks a process and has it end at once: whether this machine can do what sandboxes need is
+/// better known before the first job.
+pub(crate) async fn try_out(nursery: &Nursery) -> Result<(), String> {
+    let Some(python) = nursery.pythons.list().into_iter().next() else {
+        return Err("there is no interpreter".to_owned());
+    };
+    let about = PulledSpec {
+        id: SpecId(0),
+        account: AccountId(0),
+        spec: JobSpec {
+            python: python.version,
+            cores: 1,
+            ..JobSpec::default()
+        },
+        compute_units: 1.0,
+        memory_bytes: TRIAL_MEMORY_BYTES,
+        own_ip: false,
+    };
+    let process = fork_once(nursery, &Context::of(&about), None).await?;
+    let Process {
+        mut ends,
+        forked,
+        cell,
+        scratch,
+        ..
+    } = process;
+    // It says that it is ready, and ends when its socket closes.
+    let mut word = [0; 8];
+    let heard = timeout(TRIAL, ends.socket.read(&mut word)).await;
+    drop(ends);
+    let end = timeout(TRIAL, forked.end).await;
+    let cleared = tokio::task::spawn_blocking(move || {
+        drop(scratch);
+        cell.clear();
+    });
+    let _ = cleared.await;
+    match (heard, end) {
+        (Ok(Ok(1..)), _) => Ok(()),
+        (_, Ok(Ok(end))) => Err(match end.unborn {
+            Some(reason) => reason,
+            None => format!("a process in one ended with {:?} {}", end.exit, end.syslog),
+        }),
+        _ => Err("a process in one does not answer".to_owned()),
+    }
 }
 
 /// Starts a process for jobs of `context`, or says in words why there is none.
@@ -54,7 +113,7 @@ pub(crate) async fn fork(
     };
     let mut pause = Duration::from_millis(50);
     for attempt in 1.. {
-        match fork_once(fork, context, code.clone()).await {
+        match fork_once(&fork.nursery, context, code.clone()).await {
             Ok(process) => {
                 let shared = Arc::clone(&fork.shared);
                 return Ok(Executor::new(id, shared, orders, process));
@@ -71,12 +130,12 @@ pub(crate) async fn fork(
 }
 
 async fn fork_once(
-    fork: &ForkContext,
+    nursery: &Nursery,
     context: &Context,
     code: Option<Arc<CodeVersion>>,
 ) -> Result<Process, String> {
-    let zygote = fork.pythons.zygote(&context.python).await?;
-    let confined = confine(fork, context, &zygote, code.as_deref()).await?;
+    let zygote = nursery.pythons.zygote(&context.python).await?;
+    let confined = confine(nursery, context, &zygote, code.as_deref()).await?;
     let Confined {
         scratch,
         cell,
@@ -132,13 +191,13 @@ struct Confined {
 
 /// Builds what a process of `context` will be in. On a thread of its own: it waits for the kernel.
 async fn confine(
-    fork: &ForkContext,
+    nursery: &Nursery,
     context: &Context,
     zygote: &Arc<Zygote>,
     code: Option<&CodeVersion>,
 ) -> Result<Confined, String> {
-    let (confine, zygote) = (Arc::clone(&fork.confine), Arc::clone(zygote));
-    let (context, parent) = (context.clone(), fork.scratch.clone());
+    let (confine, zygote) = (Arc::clone(&nursery.confine), Arc::clone(zygote));
+    let (context, parent) = (context.clone(), nursery.scratch.clone());
     let code = code.map(|c| c.dir().to_owned());
     let built = tokio::task::spawn_blocking(move || {
         let scratch = tempfile::TempDir::new_in(&parent)

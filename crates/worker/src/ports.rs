@@ -15,10 +15,12 @@ const PORTS_MAX: usize = 64;
 const TCP_LISTEN: &str = "0A";
 const UDP_UNCONNECTED: &str = "07";
 
+type ByUser = HashMap<u32, Vec<Port>>;
+
 /// The last look.
 #[derive(Debug, Default)]
 pub(crate) struct Ports {
-    seen: Mutex<Option<(Instant, HashMap<u32, Vec<Port>>)>>,
+    seen: Mutex<Option<(Instant, ByUser)>>,
 }
 
 impl Ports {
@@ -34,7 +36,7 @@ impl Ports {
     }
 }
 
-fn look() -> HashMap<u32, Vec<Port>> {
+fn look() -> ByUser {
     let mut found = HashMap::new();
     for (file, protocol, state) in [
         ("tcp", Protocol::Tcp, TCP_LISTEN),
@@ -53,7 +55,7 @@ fn look() -> HashMap<u32, Vec<Port>> {
     found
 }
 
-fn add(found: &mut HashMap<u32, Vec<Port>>, table: &str, protocol: Protocol, state: &str) {
+fn add(found: &mut ByUser, table: &str, protocol: Protocol, state: &str) {
     for line in table.lines().skip(1) {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let [_, local, _, its_state, _, _, _, uid, ..] = fields[..] else {
@@ -64,10 +66,7 @@ fn add(found: &mut HashMap<u32, Vec<Port>>, table: &str, protocol: Protocol, sta
             .next()
             .and_then(|p| u16::from_str_radix(p, 16).ok());
         if let (true, Some(port), Ok(uid)) = (its_state == state, port, uid.parse()) {
-            found
-                .entry(uid)
-                .or_insert_with(Vec::new)
-                .push(Port { protocol, port });
+            found.entry(uid).or_default().push(Port { protocol, port });
         }
     }
 }

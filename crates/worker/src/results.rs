@@ -60,7 +60,7 @@ impl Results {
 
     /// Takes an answer out of the hands of the process that gave it. `scratch` is where it may
     /// have put a file.
-    pub(crate) fn take(&self, scratch: &Path, answer: Answer) -> Result<Route, Failure> {
+    pub(crate) fn take(&self, scratch: &Path, answer: Answer) -> Result<Route, Box<Failure>> {
         let limit = self.line.payload_max_bytes;
         let (size, large) = match answer {
             Answer::Bytes(bytes) if bytes.len() <= INLINE_MAX_BYTES => {
@@ -71,14 +71,17 @@ impl Results {
             Answer::Bytes(bytes) => (bytes.len() as u64, Large::Bytes(bytes)),
             Answer::File(path) => {
                 let own = self.take_file(scratch, &path).map_err(|error| {
-                    verdict::result_lost(&format!("{}: {error}", path.display()))
+                    Box::new(verdict::result_lost(&format!(
+                        "{}: {error}",
+                        path.display()
+                    )))
                 })?;
                 let size = std::fs::symlink_metadata(&own).map_or(0, |m| m.size());
                 (size, Large::File(own))
             }
         };
         match size > limit {
-            true => Err(verdict::result_too_big(size, limit)),
+            true => Err(Box::new(verdict::result_too_big(size, limit))),
             false => Ok(Route::Upload(large)),
         }
     }

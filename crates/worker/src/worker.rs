@@ -5,6 +5,7 @@ use crate::{
     blobs::BlobCache,
     code::CodeCache,
     confine::Confine,
+    fork::{self, Nursery},
     machine,
     pool::Limits,
     pythons::Pythons,
@@ -105,7 +106,7 @@ pub enum NetworkChoice {
     /// The machine's.
     #[default]
     Shared,
-    /// Only the way to the server.
+    /// None: a loopback of its own. Such jobs cannot call the server either.
     None,
 }
 
@@ -148,7 +149,9 @@ pub enum WorkerError {
     StateDir { path: PathBuf, error: io::Error },
     #[error("the worker's directory {0} is in use by another worker")]
     StateDirInUse(PathBuf),
-    #[error("jobs cannot be kept in sandboxes here: {0}")]
+    #[error(
+        "jobs cannot be put into sandboxes here: {0} (--isolation=process runs them unprotected)"
+    )]
     Confinement(String),
     #[error("the default Python cannot run jobs: {0}")]
     Python(String),
@@ -231,6 +234,16 @@ async fn work(options: &Options, stop: &CancellationToken) -> Result<(), WorkerE
         started = pythons.start_default() => started.map_err(|e: ZygoteError| WorkerError::Python(e.to_string()))?,
         () = stop.cancelled() => return Ok(()),
     }
+    let nursery = Nursery {
+        pythons: Arc::clone(&pythons),
+        confine: Arc::clone(&confine),
+        scratch: dir.join("scratch"),
+    };
+    crate::blobs::empty_dir(&nursery.scratch).map_err(fault)?;
+    if options.isolation == IsolationChoice::Sandbox {
+        let tried = fork::try_out(&nursery).await;
+        tried.map_err(WorkerError::Confinement)?;
+    }
     let mut discovery = None;
     while !stop.is_cancelled() {
         let Some((welcome, sent)) = hello(options, &client, &pythons, &confine, stop).await? else {
@@ -238,17 +251,14 @@ async fn work(options: &Options, stop: &CancellationToken) -> Result<(), WorkerE
         };
         info!(worker = %welcome.worker, server = client.server(), "joined");
         let line = Arc::new(Line::new(client.clone(), &welcome, sent));
-        let scratch = dir.join("scratch");
-        crate::blobs::empty_dir(&scratch).map_err(fault)?;
+        crate::blobs::empty_dir(&nursery.scratch).map_err(fault)?;
         let equipment = Equipment {
             limits: limits(options, &confine),
-            pythons: Arc::clone(&pythons),
             code: Arc::clone(&code),
             blobs: Arc::clone(&blobs),
-            scratch,
             results: dir.join("results"),
             grace: options.kill_grace,
-            confine: Arc::clone(&confine),
+            nursery: nursery.clone(),
         };
         let agent = Agent::new(Arc::clone(&line), equipment).map_err(fault)?;
         if discovery.is_none() {

@@ -48,6 +48,8 @@ pub(crate) enum Exit {
 pub(crate) struct End {
     pub(crate) exit: Exit,
     pub(crate) syslog: String,
+    /// Why it never came so far as to take jobs.
+    pub(crate) unborn: Option<String>,
 }
 
 impl End {
@@ -56,6 +58,7 @@ impl End {
         Self {
             exit: Exit::Unknown,
             syslog: String::new(),
+            unborn: None,
         }
     }
 }
@@ -376,8 +379,15 @@ fn hand_over(frame: &[u8], waiting: &Mutex<Waiting>) -> Result<(), BadFrame> {
         b'S' | b'!' => {
             let news: ForkNews = frames::read_json(body)?;
             let mut waiting = lock(waiting);
-            if *kind == b'!' {
-                waiting.ends.remove(&news.id);
+            let unborn = match kind {
+                b'!' => waiting.ends.remove(&news.id),
+                _ => None,
+            };
+            if let Some(asker) = unborn {
+                let _ = asker.send(End {
+                    unborn: Some(news.error.clone().unwrap_or_default()),
+                    ..End::unknown()
+                });
             }
             if let Some(asker) = waiting.forks.remove(&news.id) {
                 let answer = match news.pid {
@@ -398,6 +408,7 @@ fn hand_over(frame: &[u8], waiting: &Mutex<Waiting>) -> Result<(), BadFrame> {
                 let _ = asker.send(End {
                     exit,
                     syslog: news.syslog.unwrap_or_default(),
+                    unborn: None,
                 });
             }
         }

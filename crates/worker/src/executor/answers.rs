@@ -25,6 +25,7 @@ impl Executor {
             let function = &job.spec.spec.function_name;
             finished.remarks.failure = Some(self.with_evidence(function, failure));
         }
+        self.last_walk().await;
         finished.usage = self.settle(finished.usage, finished.ends);
         if finished.status == Status::Interrupted && why == Some(Why::TakenBack) {
             // It began just as it was taken back. It may be started twice, or it would not
@@ -64,7 +65,7 @@ impl Executor {
             .take(&self.scratch.path().join(RESULTS), answer)
         {
             Ok(Route::Inline(payload)) => self.shared.outbox.finished(report, payload),
-            Err(failure) => self.report_without_result(report, failure),
+            Err(failure) => self.report_without_result(report, *failure),
             Ok(Route::Upload(large)) => {
                 let permit = self.shared.results.permit().await;
                 let promise = self.shared.outbox.promise(job.of);

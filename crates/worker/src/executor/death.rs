@@ -51,6 +51,9 @@ impl Executor {
             let function = sent.job.spec.spec.function_name.clone();
             let death = match &garbled {
                 Some(bad) => verdict::garbled(&function, bad),
+                None if end.unborn.is_some() => {
+                    verdict::could_not_start(end.unborn.as_deref().unwrap_or_default())
+                }
                 None if lived_on && end.exit != Exit::Unknown => verdict::disconnected(&function),
                 None => verdict::died(&function, end.exit),
             };
@@ -61,6 +64,7 @@ impl Executor {
                 self.said(Stream::Syslog, syslog.as_bytes());
             }
             self.close_output();
+            self.last_walk().await;
             if let Some(sent) = self.window.pop_front() {
                 self.died(sent, death);
             }

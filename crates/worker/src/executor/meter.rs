@@ -263,6 +263,27 @@ impl Executor {
         usage
     }
 
+    /// A last look at the files of a job that ran long enough to be looked at.
+    pub(super) async fn last_walk(&mut self) {
+        if self.meter.samples == 0 {
+            return;
+        }
+        let scratch = self.scratch.path().to_owned();
+        let Ok(stored) = tokio::task::spawn_blocking(move || disk::measure(&scratch)).await else {
+            return;
+        };
+        let mut walk = self
+            .meter
+            .stored
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        walk.stored = stored;
+        drop(walk);
+        let meter = &mut self.meter;
+        let disk = stored.bytes.saturating_sub(meter.stored_before);
+        meter.disk_peak = meter.disk_peak.max(disk);
+    }
+
     /// Whether jobs left so much in the files that the next one should have others.
     pub(super) fn is_littered(&self) -> bool {
         let stored = self.meter.stored();

@@ -123,7 +123,8 @@ async fn what_one_job_used_is_not_charged_to_the_next_one_of_its_process() {
 import time, subprocess
 x = bytearray(150_000_000)
 until = time.monotonic() + 1.3
-while time.monotonic() < until: pass";
+while time.monotonic() < until: pass
+del x";
     let report = outcome(&rig, hungry).await;
     let cpu = report.usage.cpu_user_us + report.usage.cpu_system_us;
     assert!(
@@ -170,7 +171,7 @@ async fn a_job_that_fills_the_disk_is_ended_with_the_limit_in_its_verdict() {
         return;
     }
     let rig = Rig::with(Duration::from_secs(10), |options| {
-        options.job_disk_bytes = 100 << 20
+        options.job_disk_bytes = 100 << 20;
     })
     .await;
     let filler = "
@@ -200,7 +201,7 @@ async fn a_fork_bomb_ends_at_its_limit() {
         return;
     }
     let rig = Rig::with(Duration::from_secs(10), |options| {
-        options.job_processes = 64
+        options.job_processes = 64;
     })
     .await;
     let bomb = "
