@@ -288,13 +288,14 @@ impl Root<'_> {
         };
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
         make_fs("tmpfs", &dev.join("shm"), flags, &size)?;
-        // Terminals of its own; where the kernel has none, programs that want one fail alone.
+        // Terminals of its own; where the kernel has none, programs that want one fail alone. The
+        // machine's are counted together: one job must not take them all.
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
         let _ = make_fs(
             "devpts",
             &dev.join("pts"),
             flags,
-            "newinstance,ptmxmode=0666,mode=0620",
+            "newinstance,ptmxmode=0666,mode=0620,max=128",
         );
         set_attributes(&dev, false, MOUNT_ATTR_RDONLY).step(|| "making /dev read-only".to_owned())
     }
