@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod blobs;
+pub mod bucket;
 pub mod info;
 pub mod jobs;
 pub mod results;
