@@ -129,17 +129,18 @@ impl Root<'_> {
             flags,
             "mode=755,size=4m,nr_inodes=4096",
         )?;
-        for entry in &layout.entries {
-            match entry {
-                Entry::Writable { .. } | Entry::Hidden { .. } => {}
-                other => self.put(other)?,
-            }
-        }
-        for entry in &layout.entries {
-            if let Entry::Hidden { target } = entry {
-                self.hide(target)?;
-            }
-        }
+        let writable: Vec<_> = layout
+            .entries
+            .iter()
+            .filter(|e| matches!(e, Entry::Writable { .. }))
+            .collect();
+        // An interpreter in /tmp, for one, would be covered by the job's own /tmp.
+        let (late, early): (Vec<_>, Vec<_>) = layout.entries.iter().partition(|e| {
+            let is_below =
+                |w: &&Entry| e.target() != w.target() && e.target().starts_with(w.target());
+            writable.iter().any(is_below)
+        });
+        self.put_all(&early)?;
         self.dir(Path::new("/proc"), 0o555)?;
         // Covered by the job's own. Without root the kernel lets nobody mount one who does not see one.
         let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
@@ -150,12 +151,11 @@ impl Root<'_> {
             flags,
             None,
         )?;
-        self.link(Path::new("/tmp"), Path::new("/var/tmp"))?;
-        let writable: Vec<_> = layout
-            .entries
-            .iter()
-            .filter(|e| matches!(e, Entry::Writable { .. }))
-            .collect();
+        let var_tmp = Path::new("/var/tmp");
+        let is_below = |e: &Entry| e.target() != var_tmp && e.target().starts_with(var_tmp);
+        if !layout.entries.iter().any(is_below) {
+            self.link(Path::new("/tmp"), var_tmp)?;
+        }
         for entry in &writable {
             self.dir(entry.target(), 0o755)?;
         }
@@ -175,11 +175,33 @@ impl Root<'_> {
                     .step(|| format!("restricting {}", target.display()))?;
             }
         }
+        self.put_all(&late)?;
+        for entry in late {
+            if let Entry::ReadOnly { target, .. } = entry
+                && self.inside(target).exists()
+            {
+                let flags = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+                set_attributes(&self.inside(target), true, flags)
+                    .step(|| format!("making {} read-only", target.display()))?;
+            }
+        }
         self.devices(layout.shm_bytes)?;
         chdir(self.stage).step(|| "entering the new root".to_owned())?;
         pivot_root(".", ".").step(|| "changing the root".to_owned())?;
         umount2(".", MntFlags::MNT_DETACH).step(|| "leaving the old root".to_owned())?;
         chdir("/").step(|| "entering the new root".to_owned())
+    }
+
+    fn put_all(&self, entries: &[&Entry]) -> Result<(), BuildError> {
+        for entry in entries {
+            self.put(entry)?;
+        }
+        for entry in entries {
+            if let Entry::Hidden { target } = entry {
+                self.hide(target)?;
+            }
+        }
+        Ok(())
     }
 
     fn inside(&self, target: impl AsRef<Path>) -> PathBuf {
@@ -398,8 +420,13 @@ mod tests {
         unistd::{ForkResult, Uid, fork},
     };
 
-    /// Whether `path` can be found in a sandbox made of `layout`.
+    /// Whether each path can be found in a sandbox.
     fn sees(made: &Namespaces, paths: &[(&str, bool)]) {
+        permits(made, nix::libc::F_OK, paths);
+    }
+
+    /// Whether `access` says so of each path in a sandbox.
+    fn permits(made: &Namespaces, mode: i32, paths: &[(&str, bool)]) {
         let paths: Vec<_> = paths
             .iter()
             .map(|(p, e)| (std::ffi::CString::new(*p).expect("no nul"), *e))
@@ -411,7 +438,7 @@ mod tests {
                 let mut wrong = if joined { 0 } else { 100 };
                 for (number, (path, expected)) in paths.iter().enumerate() {
                     // SAFETY: a C string that lives long enough.
-                    let found = unsafe { nix::libc::access(path.as_ptr(), nix::libc::F_OK) } == 0;
+                    let found = unsafe { nix::libc::access(path.as_ptr(), mode) } == 0;
                     if found != *expected && wrong == 0 {
                         wrong = number as i32 + 1;
                     }
@@ -466,5 +493,49 @@ mod tests {
         );
         let left = fs::read_dir(&stage).expect("still there").count();
         assert_eq!(left, 0, "the host sees nothing of it");
+    }
+
+    #[test]
+    fn software_in_a_place_that_jobs_have_of_their_own_is_shown_there_read_only() {
+        if !Uid::effective().is_root() {
+            eprintln!("skipped: needs root");
+            return;
+        }
+        let mut venvs = Vec::new();
+        for place in ["/tmp", "/var/tmp"] {
+            let dir = tempfile::tempdir_in(place).expect("a directory");
+            for name in ["venv", "data", "venv/state"] {
+                fs::create_dir(dir.path().join(name)).expect("a directory");
+            }
+            fs::write(dir.path().join("venv/module.py"), "").expect("a file");
+            fs::write(dir.path().join("venv/state/secret"), "").expect("a file");
+            venvs.push(dir);
+        }
+        let host = tempfile::tempdir().expect("a directory");
+        let (stage, own) = (host.path().join("stage"), host.path().join("own"));
+        for path in [&stage, &own] {
+            fs::create_dir(path).expect("a directory");
+        }
+        let software: Vec<_> = venvs.iter().map(|d| d.path().join("venv")).collect();
+        let hidden: Vec<_> = software.iter().map(|d| d.join("state")).collect();
+        let layout = Layout::of_host(&software, &hidden).with(&Own {
+            cores: 1,
+            writable: vec![(own, "/tmp".into())],
+            ..Own::default()
+        });
+        let made = build(&layout, Network::None, &stage).expect("a sandbox");
+        for dir in &venvs {
+            let at = |name: &str| dir.path().join(name).display().to_string();
+            sees(
+                &made,
+                &[
+                    (&at("venv/module.py"), true),
+                    (&at("venv/state/secret"), false),
+                    (&at("data"), false),
+                ],
+            );
+            let module = at("venv/module.py");
+            permits(&made, nix::libc::W_OK, &[(&module, false), ("/tmp", true)]);
+        }
     }
 }
