@@ -1,8 +1,10 @@
-//! Which ports jobs listen on. Sockets know their user, and a sandbox has one nobody else has.
+//! Which ports jobs listen on. Sockets know their user, and a sandbox made by root has one nobody else has.
+//! Elsewhere the user is the worker's own, and a socket is a job's if one of its processes has it open.
 
+use crate::processes;
 use picloud_types::{Port, Protocol};
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     fs,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
@@ -15,29 +17,73 @@ const PORTS_MAX: usize = 64;
 const TCP_LISTEN: &str = "0A";
 const UDP_UNCONNECTED: &str = "07";
 
-type ByUser = HashMap<u32, Vec<Port>>;
+/// A socket that listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Listening {
+    uid: u32,
+    inode: u64,
+    port: Port,
+}
 
 /// The last look.
 #[derive(Debug, Default)]
 pub(crate) struct Ports {
-    seen: Mutex<Option<(Instant, ByUser)>>,
+    seen: Mutex<Option<(Instant, Vec<Listening>)>>,
 }
 
 impl Ports {
     /// Ports that sockets of this user listen on, in order.
-    pub(crate) fn of(&self, uid: u32) -> Vec<Port> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = seen.as_ref().is_some_and(|(at, _)| at.elapsed() < GOOD_FOR);
-        if !fresh {
-            *seen = Some((Instant::now(), look()));
+    pub(crate) fn of_user(&self, uid: u32) -> Vec<Port> {
+        told(&self.look(), |socket| socket.uid == uid)
+    }
+
+    /// Ports that a process or its descendants listen on, in order.
+    pub(crate) fn of_processes(&self, root: i32) -> Vec<Port> {
+        let listening = self.look();
+        if listening.is_empty() {
+            return Vec::new();
         }
-        let ports = seen.as_ref().and_then(|(_, ports)| ports.get(&uid));
-        ports.cloned().unwrap_or_default()
+        let open = open_sockets(root);
+        told(&listening, |socket| open.contains(&socket.inode))
+    }
+
+    fn look(&self) -> Vec<Listening> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*seen {
+            Some((at, listening)) if at.elapsed() < GOOD_FOR => listening.clone(),
+            _ => seen.insert((Instant::now(), look())).1.clone(),
+        }
     }
 }
 
-fn look() -> ByUser {
-    let mut found = HashMap::new();
+fn told(listening: &[Listening], whose: impl Fn(&Listening) -> bool) -> Vec<Port> {
+    let mut ports: Vec<Port> = listening
+        .iter()
+        .filter(|socket| whose(socket))
+        .map(|socket| socket.port)
+        .collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports.truncate(PORTS_MAX);
+    ports
+}
+
+/// Inodes of all sockets that a process and its descendants have open.
+fn open_sockets(root: i32) -> HashSet<u64> {
+    processes::below(root)
+        .into_iter()
+        .filter_map(|pid| fs::read_dir(format!("/proc/{pid}/fd")).ok())
+        .flat_map(|open| open.flatten())
+        .filter_map(|file| fs::read_link(file.path()).ok())
+        .filter_map(|to| {
+            let inode = to.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+            inode.parse().ok()
+        })
+        .collect()
+}
+
+fn look() -> Vec<Listening> {
+    let mut found = Vec::new();
     for (file, protocol, state) in [
         ("tcp", Protocol::Tcp, TCP_LISTEN),
         ("tcp6", Protocol::Tcp, TCP_LISTEN),
@@ -47,26 +93,27 @@ fn look() -> ByUser {
         let table = fs::read_to_string(format!("/proc/net/{file}")).unwrap_or_default();
         add(&mut found, &table, protocol, state);
     }
-    for ports in found.values_mut() {
-        ports.sort_unstable();
-        ports.dedup();
-        ports.truncate(PORTS_MAX);
-    }
     found
 }
 
-fn add(found: &mut ByUser, table: &str, protocol: Protocol, state: &str) {
+fn add(found: &mut Vec<Listening>, table: &str, protocol: Protocol, state: &str) {
     for line in table.lines().skip(1) {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        let [_, local, _, its_state, _, _, _, uid, ..] = fields[..] else {
+        let [_, local, _, its_state, _, _, _, uid, _, inode, ..] = fields[..] else {
             continue;
         };
         let port = local
             .rsplit(':')
             .next()
             .and_then(|p| u16::from_str_radix(p, 16).ok());
-        if let (true, Some(port), Ok(uid)) = (its_state == state, port, uid.parse()) {
-            found.entry(uid).or_default().push(Port { protocol, port });
+        if let (true, Some(port), Ok(uid), Ok(inode)) =
+            (its_state == state, port, uid.parse(), inode.parse())
+        {
+            found.push(Listening {
+                uid,
+                inode,
+                port: Port { protocol, port },
+            });
         }
     }
 }
@@ -76,25 +123,47 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_sockets_that_listen_count_and_only_for_their_user() {
+    fn only_sockets_that_listen_count() {
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
             0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1001        0 1 1\n\
             1: 0100007F:1F91 0100007F:0016 01 00000000:00000000 00:00000000 00000000  1001        0 2 1\n\
             2: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 3 1\n";
-        let mut found = HashMap::new();
+        let mut found = Vec::new();
         add(&mut found, table, Protocol::Tcp, TCP_LISTEN);
-        let port = Port {
-            protocol: Protocol::Tcp,
-            port: 8_080,
+        let socket = |uid, inode, port| Listening {
+            uid,
+            inode,
+            port: Port {
+                protocol: Protocol::Tcp,
+                port,
+            },
         };
-        assert_eq!(found.get(&1_001), Some(&vec![port]));
+        assert_eq!(found, [socket(1_001, 1, 8_080), socket(0, 3, 80)]);
     }
 
     #[test]
     fn a_port_of_this_process_is_seen() {
         let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = socket.local_addr().expect("an address").port();
-        let mine = Ports::default().of(nix::unistd::Uid::current().as_raw());
-        assert!(mine.iter().any(|p| p.port == port), "{mine:?}");
+        let is_among = |ports: &[Port]| ports.iter().any(|p| p.port == port);
+        let (uid, pid) = (nix::unistd::Uid::current().as_raw(), std::process::id());
+        assert!(is_among(&Ports::default().of_user(uid)));
+        assert!(!is_among(&Ports::default().of_user(uid + 1)));
+        let pid = i32::try_from(pid).expect("a process");
+        assert!(is_among(&Ports::default().of_processes(pid)));
+    }
+
+    #[test]
+    fn a_port_of_another_process_of_this_user_is_not_a_jobs() {
+        let _socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let mut other = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .expect("a process");
+        let pid = i32::try_from(other.id()).expect("a process");
+        let ports = Ports::default().of_processes(pid);
+        other.kill().expect("it lives");
+        other.wait().expect("it ends");
+        assert_eq!(ports, []);
     }
 }

@@ -1,4 +1,4 @@
-//! Readings of a process and all it started, where there is no control group.
+//! A process and all it started: readings of them, where there is no control group, and who they are.
 
 use picloud_sandbox::cgroup::Reading;
 use std::{collections::HashMap, fs, path::Path};
@@ -17,6 +17,32 @@ struct Seen {
 
 /// What `root` and its descendants use at this moment, and used with those of them that ended.
 pub(crate) fn read(root: i32) -> Reading {
+    let all = all();
+    let mut reading = Reading::default();
+    for (pid, seen) in &all {
+        if !descends(&all, *pid, root) {
+            continue;
+        }
+        reading.cpu_user_us += seen.user_ticks * TICK_US;
+        reading.cpu_system_us += seen.system_ticks * TICK_US;
+        reading.memory_bytes += seen.resident_pages * PAGE_BYTES;
+        reading.processes += 1;
+    }
+    reading.cpu_us = reading.cpu_user_us + reading.cpu_system_us;
+    reading
+}
+
+/// `root` and its descendants.
+pub(crate) fn below(root: i32) -> Vec<i32> {
+    let all = all();
+    all.keys()
+        .copied()
+        .filter(|pid| descends(&all, *pid, root))
+        .collect()
+}
+
+/// Every process of the machine.
+fn all() -> HashMap<i32, Seen> {
     let mut all = HashMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let pid = entry
@@ -30,18 +56,7 @@ pub(crate) fn read(root: i32) -> Reading {
             all.insert(pid, seen);
         }
     }
-    let mut reading = Reading::default();
-    for (pid, seen) in &all {
-        if !descends(&all, *pid, root) {
-            continue;
-        }
-        reading.cpu_user_us += seen.user_ticks * TICK_US;
-        reading.cpu_system_us += seen.system_ticks * TICK_US;
-        reading.memory_bytes += seen.resident_pages * PAGE_BYTES;
-        reading.processes += 1;
-    }
-    reading.cpu_us = reading.cpu_user_us + reading.cpu_system_us;
-    reading
+    all
 }
 
 /// The first child of a process, as the machine numbers it.

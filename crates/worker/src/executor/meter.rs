@@ -199,10 +199,13 @@ impl Executor {
     }
 
     fn tell_ports(&mut self) {
-        let (Some(uid), Some(of)) = (self.cell.uid, self.window.front().map(|s| s.job.of)) else {
+        let Some(of) = self.window.front().map(|s| s.job.of) else {
             return;
         };
-        let ports = self.shared.ports.of(uid);
+        let ports = match self.cell.uid {
+            Some(uid) => self.shared.ports.of_user(uid),
+            None => self.shared.ports.of_processes(self.pid.as_raw()),
+        };
         if ports != self.meter.ports {
             self.meter.ports.clone_from(&ports);
             self.shared.outbox.ports(PortsReport {
