@@ -104,7 +104,11 @@ def serve_once(greeting: bytes) -> None:
             line.sendall(greeting)
 
 
-def test_a_port_of_a_job_is_found_and_reached(cloud: ModuleType) -> None:
+@pytest.mark.parametrize("isolation", ["sandbox", "process"])
+def test_a_port_of_a_job_is_found_and_reached(
+    new_server: Callable[..., Server], bind: Callable[[Server], ModuleType], isolation: str
+) -> None:
+    cloud = bind(new_server("--isolation", isolation))
     jid = cloud.call(serve_once, b"hello")
     said = until(lambda: jid.info("stdout")["stdout"].strip(), what="the number of the port")
     there = cloud.wait_for.port(jid, int(said), timeout=30)
