@@ -187,6 +187,7 @@ async fn a_pull_brings_functions_and_arguments() {
             compute_units: 1.0,
             memory_bytes: 1,
             own_ip: false,
+            mounts: Vec::new(),
         }],
         jobs: [5, 6]
             .map(|jid| PulledJob {

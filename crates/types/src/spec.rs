@@ -69,6 +69,9 @@ pub struct JobSpec {
     /// 0, 1 or 2; see the guide on calls.
     #[serde(default)]
     pub fast_serialization: u8,
+    /// Names of volumes that are mounted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<String>,
     /// Environment variables set before the function is loaded.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub os_env_vars: BTreeMap<String, String>,

@@ -147,6 +147,7 @@ fn answer(app: &App, claimed: &Claimed, kills: Vec<AttemptRef>) -> Response {
             compute_units: needs.map_or(1.0, |n| n.units),
             memory_bytes: needs.map_or(0, |n| n.memory_bytes),
             own_ip: needs.is_some_and(|n| n.own_ip),
+            mounts: Vec::new(),
         });
     }
     header.jobs.reserve(claimed.jobs.len());

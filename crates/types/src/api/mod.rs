@@ -11,4 +11,5 @@ pub mod jobs;
 pub mod results;
 pub mod service;
 pub mod usage;
+pub mod volumes;
 pub mod workers;

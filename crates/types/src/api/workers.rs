@@ -6,8 +6,8 @@
 //! its lease: it ends what it runs and says `hello` again.
 
 use crate::{
-    AccountId, Attempt, Failure, Jid, JobSpec, JobState, Port, Sample, SpecId, Stream, Timestamp,
-    Usage, WorkerId, api::service::Package,
+    AccountId, Attempt, Failure, Hash, Jid, JobSpec, JobState, Port, Sample, SpecId, Stream,
+    Timestamp, Usage, WorkerId, api::service::Package,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -149,6 +149,18 @@ pub struct PulledSpec {
     /// Whether it is to have a source address of its own.
     #[serde(default)]
     pub own_ip: bool,
+    /// What to show of its volumes, as they are at this moment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<Mount>,
+}
+
+/// A volume shown to a job, read-only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+pub struct Mount {
+    pub volume: String,
+    pub mount_path: String,
+    /// Its manifest; none while it is empty.
+    pub tree: Option<Hash>,
 }
 
 /// A job to run.

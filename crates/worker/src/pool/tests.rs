@@ -50,6 +50,7 @@ impl Bench {
             compute_units: 1.0,
             memory_bytes: 1,
             own_ip: spec.core_type == "s1",
+            mounts: Vec::new(),
         };
         let context = Context::of(&about);
         let context = self

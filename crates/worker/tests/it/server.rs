@@ -292,6 +292,7 @@ fn answer(known: &mut Known, number: u64, request: &PullRequest) -> Option<Bytes
             compute_units: 1.0,
             memory_bytes: 300_000_000,
             own_ip: false,
+            mounts: Vec::new(),
         });
         payloads.push(function);
     }
