@@ -30,11 +30,13 @@ mod report;
 mod results;
 mod session;
 mod support;
+mod survey;
 mod verdict;
 mod view;
 mod worker;
 mod zygote;
 
+pub use survey::{Tried, survey};
 pub use worker::{IsolationChoice, NetworkChoice, Options, Worker, WorkerError};
 
 /// Without root, makes this process root of namespaces of its own, which it needs to put jobs into

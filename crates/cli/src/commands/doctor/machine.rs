@@ -2,18 +2,14 @@
 
 use super::Finding;
 use nix::sys::statvfs::statvfs;
-use std::{fs, path::Path, process::Command};
+use std::{path::Path, process::Command};
 
 /// With less space than this, uploads and results soon fail.
 const SPACE_MIN_BYTES: u64 = 1_000_000_000;
 
 pub(super) fn check() -> Vec<Finding> {
     let package = cloud_package();
-    package
-        .into_iter()
-        .chain(disk_space())
-        .chain([user_namespaces(), cgroups()])
-        .collect()
+    package.into_iter().chain(disk_space()).collect()
 }
 
 /// Minor version of `python3`, such as `3.11`.
@@ -70,51 +66,4 @@ fn disk_space() -> Option<Finding> {
     } else {
         Finding::ok("disk", found)
     })
-}
-
-fn user_namespaces() -> Finding {
-    let number = |path: &str| {
-        fs::read_to_string(path)
-            .ok()
-            .and_then(|t| t.trim().parse::<u64>().ok())
-    };
-    let off = [
-        (
-            number("/proc/sys/kernel/unprivileged_userns_clone") == Some(0),
-            "kernel.unprivileged_userns_clone=1",
-        ),
-        (
-            number("/proc/sys/user/max_user_namespaces") == Some(0),
-            "user.max_user_namespaces=10000",
-        ),
-        (
-            number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == Some(1),
-            "kernel.apparmor_restrict_unprivileged_userns=0",
-        ),
-    ];
-    if nix::unistd::geteuid().is_root() {
-        return Finding::ok("namespaces", "root needs no permission to isolate jobs");
-    }
-    match off.iter().find(|(off, _)| *off) {
-        None => Finding::ok("namespaces", "users may isolate jobs"),
-        Some((_, fix)) => Finding::warn(
-            "namespaces",
-            "the kernel refuses user namespaces, so a worker here cannot contain what jobs leave running",
-            format!("as root: sysctl -w {fix}"),
-        ),
-    }
-}
-
-fn cgroups() -> Finding {
-    if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
-        Finding::ok("cgroups", "version 2")
-    } else if Path::new("/sys/fs/cgroup/memory").exists() {
-        Finding::ok("cgroups", "version 1")
-    } else {
-        Finding::warn(
-            "cgroups",
-            "none are mounted, so memory and CPU of jobs cannot be limited",
-            "mount cgroup2 on /sys/fs/cgroup",
-        )
-    }
 }

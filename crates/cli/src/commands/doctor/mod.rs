@@ -1,6 +1,7 @@
 //! `picloud doctor`
 
 mod machine;
+mod sandbox;
 mod service;
 
 use crate::{
@@ -76,6 +77,7 @@ impl Finding {
 pub(super) async fn run(context: &Context, _: &Args) -> Result<()> {
     let mut findings = service::check(context).await;
     findings.extend(machine::check());
+    findings.extend(sandbox::check());
     if context.json() {
         context.out.rows(&[], &[], &json!(findings))?;
     } else {
