@@ -11,10 +11,12 @@
     >>> cloud.call(train, _type='c2', _cores=4)         # more machine for one job
     >>> cloud.series(jid).memory                        # what it used, second by second
     >>> print(cloud.explain(train))                     # what would be sent, and why
+    >>> cloud.bucket.put('big.csv')                     # data, for jobs and for everybody
     >>> cloud.start_simulator()                         # or all of it without a server
 
-Start a server with `picloud serve`. Submodules: `cloud.aio` (asyncio), `cloud.mp` (local jobs beside
-those on a server), `cloud.wait_for`, `cloud.account`, `cloud.pool_interface`.
+Start a server with `picloud serve`. Submodules: `cloud.bucket` and `cloud.files` (stored objects),
+`cloud.aio` (asyncio), `cloud.mp` (local jobs beside those on a server), `cloud.wait_for`, `cloud.account`,
+`cloud.pool_interface`.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ from ._jids import Jid, JidRange
 from .version import __version__
 
 if TYPE_CHECKING:
-    from . import account, aio, mp, pool_interface, wait_for
+    from . import account, aio, bucket, files, mp, pool_interface, wait_for
     from ._core import Cloud
     from ._explain import Explanation, explain
     from ._series import Sample, Series
@@ -70,6 +72,7 @@ __all__ = [
     "__version__",
     "account",
     "aio",
+    "bucket",
     "c1",
     "c2",
     "call",
@@ -79,6 +82,7 @@ __all__ = [
     "delete",
     "explain",
     "f2",
+    "files",
     "finished_statuses",
     "getconfigpath",
     "info",
@@ -124,6 +128,8 @@ _LAZY = {
     "explain": "_explain",
     "account": "",
     "aio": "",
+    "bucket": "",
+    "files": "",
     "mp": "",
     "pool_interface": "",
     "wait_for": "",

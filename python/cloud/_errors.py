@@ -2,7 +2,8 @@
 
     Exception
     ├── CloudException            the service, or a job, said no
-    │   └── CloudTimeoutError     a wait took longer than its timeout (also a TimeoutError)
+    │   ├── CloudTimeoutError     a wait took longer than its timeout (also a TimeoutError)
+    │   └── DamagedError          a stored object did not arrive as it was sent (also a RuntimeError)
     ├── pickle.PicklingError      something cannot be sent; the message leads to the culprit
     ├── RemoteTraceback           never raised: the cause of an exception that a job raised
     └── TypeError, ValueError     wrong arguments, noticed before anything is sent
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["CloudException", "CloudTimeoutError", "RemoteTraceback"]
+__all__ = ["CloudException", "CloudTimeoutError", "DamagedError", "RemoteTraceback"]
 
 
 class CloudException(Exception):  # noqa: N818, a name of 2010 that programs catch
@@ -97,6 +98,13 @@ class CloudTimeoutError(CloudException, TimeoutError):
         verdict: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(parameter, jid, status, retry, hint, kind, remote_traceback, verdict)
+
+
+class DamagedError(CloudException, RuntimeError):
+    """A stored object did not arrive as it was sent, also when it was tried again. In `cloud.bucket`."""
+
+    def __init__(self, parameter: str = "", *more: object) -> None:
+        super().__init__(parameter, retry=True, kind="hash_mismatch")
 
 
 class RemoteTraceback(Exception):  # noqa: N818, it is a cause, never raised

@@ -22,7 +22,7 @@ from ._frames import MEDIA_TYPE, Bytes, dumps
 from ._wire import BadReply, Body, Line, LineBroken, Reply, Target
 from .version import __version__
 
-__all__ = ["Connection", "Patience"]
+__all__ = ["Connection", "Patience", "Source"]
 
 CONNECT_TIMEOUT = 10.0
 IDLE_MAX = 16
@@ -89,6 +89,7 @@ class Connection:
         timeout: float | None = None,
         sink: Callable[[], IO[bytes]] | None = None,
         repeat: bool = True,
+        headers: dict[str, str] | None = None,
     ) -> Reply:
         """One request and its answer, repeated as long as that makes sense.
 
@@ -96,13 +97,43 @@ class Connection:
         fresh file for the body of the answer, once per try. `repeat`: whether doing it twice is harmless.
         """
         head = f"{method} {self._target.prefix}{path} HTTP/1.1\r\n{self._common}"
-        if body is not None:
+        if body is not None and content_type:
             head += f"Content-Type: {content_type}\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         seconds = self._config.request_timeout + (timeout or 0.0)
+
+        def once() -> Reply:
+            return self._exchange(
+                lambda line: line.exchange(head, body, seconds, sink() if sink else None), repeat
+            )
+
+        return self._persist(once, seconds, repeat)
+
+    def fetch(self, path: str, headers: dict[str, str] | None = None) -> tuple[Reply, Source]:
+        """A `GET` whose body is read by the caller, at his pace; opening it is repeated as a request is.
+
+        CloudException for a refusal.
+        """
+        head = f"GET {self._target.prefix}{path} HTTP/1.1\r\n{self._common}"
+        head += "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+        seconds = self._config.request_timeout
+        source = Source(self)
+
+        def take(line: Line) -> tuple[Reply, bool]:
+            reply, fill, keep = line.fetch(head, seconds)
+            if fill is None:
+                return reply, keep
+            source.takes(line, fill, keep)
+            return reply, False
+
+        return self._persist(lambda: self._exchange(take, True, source), seconds, True), source
+
+    def _persist(self, once: Callable[[], Reply], seconds: float, repeat: bool) -> Reply:
+        """Tries until there is an answer, or no sense in trying again."""
         patience = self.patience()
         while True:
             try:
-                reply = self._once(head, body, seconds, sink, repeat)
+                reply = once()
             except (LineBroken, ConnectionError) as error:
                 refused = isinstance(error, ConnectionRefusedError)
                 failure = self._unreachable(error)
@@ -146,22 +177,22 @@ class Connection:
             if line is not None:
                 line.close()
 
+    @property
+    def request_timeout(self) -> float:
+        """Seconds without a sign of life after which a request is given up."""
+        return self._config.request_timeout
+
     def patience(self) -> Patience:
         """For whoever repeats by himself what `request` would not: as long as `request` would."""
         return Patience(self)
 
-    def _once(
-        self,
-        head: str,
-        body: Body | None,
-        seconds: float,
-        sink: Callable[[], IO[bytes]] | None,
-        repeat: bool,
+    def _exchange(
+        self, take: Callable[[Line], tuple[Reply, bool]], repeat: bool, source: Source | None = None
     ) -> Reply:
         line = self._line()
         reused = line.used
         try:
-            reply, keep = line.exchange(head, body, seconds, sink() if sink else None)
+            reply, keep = take(line)
         except LineBroken as error:
             line.close()
             if not reused or error.answered or not repeat:
@@ -170,18 +201,22 @@ class Connection:
             self._drop_idle()
             line = Line(self._target, CONNECT_TIMEOUT)
             try:
-                reply, keep = line.exchange(head, body, seconds, sink() if sink else None)
+                reply, keep = take(line)
             except BaseException:
                 line.close()
                 raise
         except BaseException:
             line.close()
             raise
+        if source is None or not source.open:
+            self._give_back(line, keep)
+        return reply
+
+    def _give_back(self, line: Line, keep: bool) -> None:
         if keep and len(self._idle) < IDLE_MAX and not self.closed.is_set():
             self._idle.append(line)
         else:
             line.close()
-        return reply
 
     def _line(self) -> Line:
         if self._pid != os.getpid():
@@ -213,6 +248,41 @@ class Connection:
     def _no_picloud(self, reason: str) -> CloudException:
         text = f"what listens at {self.credentials.server} is no picloud server: {reason}"
         return CloudException(text, kind="bad_reply", hint=START_HINT)
+
+
+class Source:
+    """The body of an answer, read piece by piece. Its line goes back to the others at the end."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._line: Line | None = None
+        self._fill: Callable[[memoryview], int] = lambda view: 0
+        self._keep = False
+
+    def takes(self, line: Line, fill: Callable[[memoryview], int], keep: bool) -> None:
+        """From now on it reads from this line."""
+        self._line, self._fill, self._keep = line, fill, keep
+
+    @property
+    def open(self) -> bool:
+        """Whether there may be more."""
+        return self._line is not None
+
+    def readinto(self, view: memoryview) -> int:
+        """Fills a buffer and says how much of it; 0 at the end. OSError when the connection breaks."""
+        if self._line is None:
+            return 0
+        count = self._fill(view)
+        if not count and view:
+            line, self._line = self._line, None
+            self._connection._give_back(line, self._keep)
+        return count
+
+    def close(self) -> None:
+        """Hangs up, unless it was read to its end."""
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
 
 
 class Patience:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from types import TracebackType
 from typing import Any
@@ -16,11 +17,14 @@ DELAY = 0.7
 
 
 class Progress:
-    """Counts jobs that ended. Costs nothing where nobody watches."""
+    """Counts jobs that ended, or bytes that travelled. Costs nothing where nobody watches."""
 
-    def __init__(self, total: int, text: str) -> None:
+    def __init__(self, total: int, text: str, unit: str = "job") -> None:
         self._total = total
         self._text = text
+        self._unit = unit
+        self._added = 0
+        self._lock = threading.Lock()
         self._done = 0
         self._bar: Any = None
         self._start = time.monotonic()
@@ -42,10 +46,17 @@ class Progress:
         if self._bar is None:
             if time.monotonic() - self._start < DELAY:
                 return
-            self._bar = _bar(self._total, self._text)
+            self._bar = _bar(self._total, self._text, self._unit)
         if done > self._done:
             self._bar.update(done - self._done)
             self._done = done
+
+    def add(self, count: int) -> None:
+        """So many more, or fewer where something is sent again; from any thread."""
+        if self.shown:
+            with self._lock:
+                self._added += count
+                self.at(self._added)
 
 
 def watched() -> bool:
@@ -68,11 +79,12 @@ def _notebook() -> bool:
     return running is not None and hasattr(running, "kernel")
 
 
-def _bar(total: int, text: str) -> Any:
+def _bar(total: int, text: str, unit: str) -> Any:
+    scale = unit == "B"
     if _notebook():
         from tqdm.auto import tqdm
 
-        return tqdm(total=total, desc=text, unit="job")
+        return tqdm(total=total, desc=text, unit=unit, unit_scale=scale)
     from tqdm import tqdm as plain
 
-    return plain(total=total, desc=text, unit="job", file=sys.stderr, dynamic_ncols=True)
+    return plain(total=total, desc=text, unit=unit, unit_scale=scale, file=sys.stderr, dynamic_ncols=True)

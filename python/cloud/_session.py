@@ -72,6 +72,7 @@ class Session:
         self.statuses: dict[int, str] = {}
         self.whitelist = whitelist
         self._blobs: Any = None
+        self._objects: Any = None
         self._shipper: Any = None
         self.callbacks: Any = None
 
@@ -121,6 +122,15 @@ class Session:
 
             self._blobs = Blobs(self.connection)
         return self._blobs
+
+    @property
+    def objects(self) -> Any:
+        """Named contents."""
+        if self._objects is None:
+            from ._objects import Objects
+
+            self._objects = Objects(self.connection)
+        return self._objects
 
     @property
     def shipper(self) -> Any:

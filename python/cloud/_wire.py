@@ -10,12 +10,20 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Iterator
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
     import ssl
+    from typing import Protocol
 
     from ._frames import Bytes
+
+    class Content(Protocol):
+        """What a body may be read from: something with a start."""
+
+        def seek(self, position: int, /) -> object: ...
+        def read(self, size: int, /) -> bytes: ...
+
 
 __all__ = ["BadReply", "Body", "Line", "LineBroken", "Reply", "Target"]
 
@@ -69,7 +77,7 @@ class Target:
 class Body:
     """A request body whose length is known and that can be sent again."""
 
-    def __init__(self, parts: list[Bytes] | IO[bytes], length: int | None = None) -> None:
+    def __init__(self, parts: list[Bytes] | Content, length: int | None = None) -> None:
         self.parts = parts
         self.length = sum(map(len, parts)) if isinstance(parts, list) else int(length or 0)
 
@@ -79,7 +87,7 @@ class Body:
             return self.parts
         return self._file_pieces(self.parts)
 
-    def _file_pieces(self, file: IO[bytes]) -> Iterator[bytes]:
+    def _file_pieces(self, file: Content) -> Iterator[bytes]:
         file.seek(0)
         rest = self.length
         while rest:
@@ -161,6 +169,44 @@ class Line:
             return Reply(status, headers, self._body(headers, None)[0]), iter(())
         pieces = self._chunk_pieces() if _is_chunked(headers) else self._end_pieces()
         return Reply(status, headers, b""), pieces
+
+    def fetch(self, head: str, timeout: float) -> tuple[Reply, Callable[[memoryview], int] | None, bool]:
+        """Sends a request without a body; leaves a good answer's body to be read by the function returned.
+
+        That function fills a buffer and says how much of it, 0 at the end. A bad answer, or one without
+        a body, comes whole, without a function. Also returned: whether the line can be used afterwards.
+        """
+        self._socket.settimeout(timeout)
+        try:
+            self._send(head, None)
+            self.used = True
+            status, headers, keep = self._head()
+            if status not in (200, 206):
+                body, bounded = self._body(headers, None)
+                return Reply(status, headers, body), None, keep and bounded
+        except ConnectionResetError as error:
+            raise LineBroken(str(error), answered=self._answering) from None
+        length = headers.get("content-length", "")
+        if not length.isdigit():
+            raise BadReply(f"the length of the answer is {length!r}")
+        return Reply(status, headers, b""), self._filler(int(length)), keep
+
+    def _filler(self, rest: int) -> Callable[[memoryview], int]:
+        def fill(view: memoryview) -> int:
+            nonlocal rest
+            view = view[:rest]
+            if self._buffer:
+                count = min(len(view), len(self._buffer))
+                view[:count] = self._buffer[:count]
+                self._buffer = self._buffer[count:]
+            else:
+                count = self._socket.recv_into(view) if view else 0
+            if view and not count:
+                raise LineBroken("the server closed the connection inside an answer", answered=True)
+            rest -= count
+            return count
+
+        return fill
 
     def _send(self, head: str, body: Body | None) -> None:
         start = head.encode("latin-1")
