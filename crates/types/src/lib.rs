@@ -19,6 +19,7 @@ pub mod spec;
 pub mod state;
 pub mod stream;
 pub mod time;
+pub mod tree;
 pub mod usage;
 
 pub use error::{ApiError, ErrorBody, ErrorKind};
