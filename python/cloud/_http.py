@@ -278,6 +278,10 @@ class Source:
             self._connection._give_back(line, self._keep)
         return count
 
+    def __del__(self) -> None:
+        # One that was let go rather than read or closed hangs up all the same.
+        self.close()
+
     def close(self) -> None:
         """Hangs up, unless it was read to its end."""
         line, self._line = self._line, None

@@ -72,15 +72,20 @@ class ObjectRange:
                 raise
             self._beyond(error)
             return
+        try:
+            self._take(reply)
+        except BaseException:
+            self.close()
+            raise
+
+    def _take(self, reply: Reply) -> None:
         etag = reply.headers.get("etag", "")
         if self.etag and etag != self.etag:
-            self._source.close()
             raise CloudException(f"{self.key} was replaced while it was read", kind="changed", retry=True)
         self.etag = etag
         self.md5 = _md5(reply)
         self.size = _whole_size(reply)
         if reply.status != 206 and self.position:
-            self._source.close()
             raise CloudException("the server sent another range than was asked for", kind="bad_reply")
         self.end = self.size - 1 if self.end is None else min(self.end, self.size - 1)
 
@@ -137,25 +142,14 @@ class CloudBucketObject:
     """A stored object, read like a file opened for bytes, from front to back. `cloud.bucket.getf` makes them.
 
     A transfer that breaks goes on where it stopped. Where the whole object is read, its checksum is
-    verified at the end: `CloudException` where it does not fit.
+    verified at the end: `DamagedError` where it does not fit.
     """
 
     def __init__(self, source: ObjectRange, start_byte: int, whole: bool) -> None:
         self._source = source
         self._position = start_byte
         self._stop = (source.end if source.end is not None else -1) + 1
-        self._digest = hashlib.sha256() if whole else None
-        self._buffer = io.BufferedReader(_Raw(self), BUFFER_BYTES)
-
-    def _fill(self, view: Any) -> int:
-        count = self._source.readinto(view)
-        if self._digest is not None:
-            self._digest.update(memoryview(view)[:count])
-            if not count and self._source.position >= self._source.size:
-                digest, self._digest = self._digest.hexdigest(), None
-                if digest != self._source.sha256:
-                    raise DamagedError(f"{self._source.key} arrived damaged")
-        return count
+        self._buffer = io.BufferedReader(_Raw(source, whole), BUFFER_BYTES)
 
     def read(self, size: int | None = -1) -> bytes:
         """At most `size` bytes, all that are left by default; empty at the end."""
@@ -245,16 +239,25 @@ class CloudBucketObject:
 
 
 class _Raw(io.RawIOBase):
-    """What a buffer reads from."""
+    """What a buffer reads from; where it reads the whole, it verifies it."""
 
-    def __init__(self, owner: CloudBucketObject) -> None:
-        self._owner = owner
+    def __init__(self, source: ObjectRange, whole: bool) -> None:
+        self._source = source
+        self._digest = hashlib.sha256() if whole else None
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        return self._owner._fill(buffer)
+        view = memoryview(buffer)
+        count = self._source.readinto(view)
+        if self._digest is not None:
+            self._digest.update(view[:count])
+            if not count:
+                digest, self._digest = self._digest.hexdigest(), None
+                if digest != self._source.sha256:
+                    raise DamagedError(f"{self._source.key} arrived damaged")
+        return count
 
 
 class RemoteFile(io.RawIOBase):
