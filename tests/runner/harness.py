@@ -120,6 +120,7 @@ class Executor:
         self.ended: dict[str, Any] | None = None
         self.refused: str | None = None
         self.broken: str | None = None
+        self.env: dict[str, str] = {}
         self._specs = 0
         self._jids = 0
 
@@ -135,6 +136,7 @@ class Executor:
             "disk_limit": None,
             "open_files_limit": None,
             "pilog": None,
+            "env": self.env,
             **more,
         }
         self.line.sendall(json_frame(b"S", said))
@@ -285,7 +287,9 @@ class Zygote:
         kind, self.about = self.news.pop(0)
         assert kind == b"R"
 
-    def fork(self, set_up: bool = True, wait: bool = True, **request: Any) -> Executor:
+    def fork(
+        self, set_up: bool = True, wait: bool = True, env: dict[str, str] | None = None, **request: Any
+    ) -> Executor:
         number = len(self.executors) + 1
         ours, theirs = socket.socketpair()
         out, out_writer = os.pipe()
@@ -297,7 +301,6 @@ class Zygote:
         results.mkdir()
         said = {
             "id": number,
-            "env": {},
             "cwd": str(cwd),
             "code_path": None,
             "scratch": str(results),
@@ -309,6 +312,7 @@ class Zygote:
         os.close(out_writer)
         os.close(err_writer)
         executor = self.executors[number] = Executor(self, number, ours, out, err)
+        executor.env = env or {}
         if wait:
             self.pump(lambda: executor.ready and executor.init is not None, "an executor")
             if set_up:

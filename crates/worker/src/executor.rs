@@ -32,7 +32,7 @@ use picloud_types::{
     api::workers::{AttemptRef, StartedReport},
 };
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -125,6 +125,9 @@ pub(crate) struct Ends {
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) account: AccountId,
+    /// Environment variables, which hold what people keep secret. They are sent to the process itself: what
+    /// the zygote once knew, every later process could find in its memory.
+    pub(crate) env: BTreeMap<String, String>,
     pub(crate) forked: Forked,
     pub(crate) ends: Ends,
     /// Its working directory, removed after its end.
@@ -224,6 +227,7 @@ impl Executor {
         let (read, write) = process.ends.socket.into_split();
         let mut outgoing = BytesMut::with_capacity(16 * 1024);
         let set_up = SetUp {
+            env: &process.env,
             account: process.account.0,
             server_url: shared.line.client.server(),
             result_limit: shared.line.payload_max_bytes,

@@ -65,6 +65,7 @@ pub(crate) async fn try_out(nursery: &Nursery) -> Result<(), String> {
         compute_units: 1.0,
         memory_bytes: TRIAL_MEMORY_BYTES,
         own_ip: false,
+        mounts: Vec::new(),
     };
     let process = fork_once(nursery, &Context::of(&about), None).await?;
     let Process {
@@ -153,7 +154,6 @@ async fn fork_once(
         }
     }
     let plan = ForkPlan {
-        env,
         cwd,
         code_path: entrance.code.map(text),
         scratch: text(entrance.scratch),
@@ -168,6 +168,7 @@ async fn fork_once(
     match zygote.fork(plan).await {
         Ok(forked) => Ok(Process {
             account: context.account,
+            env,
             forked,
             ends,
             scratch,

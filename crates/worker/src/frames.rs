@@ -79,6 +79,8 @@ pub(crate) fn put_kind(out: &mut BytesMut, kind: u8) {
 /// `S`: what holds for all jobs of the process.
 #[derive(Debug, Serialize)]
 pub(crate) struct SetUp<'a> {
+    /// Variables set in addition to the zygote's.
+    pub(crate) env: &'a std::collections::BTreeMap<String, String>,
     pub(crate) account: i64,
     pub(crate) server_url: &'a str,
     pub(crate) result_limit: u64,
@@ -273,7 +275,6 @@ fn read_finished(mut frame: Bytes) -> Result<Finished, BadFrame> {
 #[derive(Debug, Serialize)]
 pub(crate) struct ForkRequest<'a> {
     pub(crate) id: u64,
-    pub(crate) env: &'a std::collections::BTreeMap<String, String>,
     pub(crate) cwd: &'a str,
     pub(crate) code_path: Option<&'a str>,
     pub(crate) scratch: &'a str,

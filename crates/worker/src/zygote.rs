@@ -95,7 +95,6 @@ pub(crate) struct Forked {
 /// What a new process gets.
 #[derive(Debug)]
 pub(crate) struct ForkPlan {
-    pub(crate) env: std::collections::BTreeMap<String, String>,
     pub(crate) cwd: String,
     pub(crate) code_path: Option<String>,
     pub(crate) scratch: String,
@@ -254,7 +253,6 @@ impl Zygote {
                 gid: UID,
             }),
             id,
-            env: &plan.env,
             cwd: &plan.cwd,
             code_path: plan.code_path.as_deref(),
             scratch: &plan.scratch,

@@ -10,7 +10,7 @@ import sys
 import types
 from typing import Any, NamedTuple, NoReturn
 
-from . import enter, init, kernel, limits, views
+from . import enter, init, kernel, limits
 from .executor import Executor, fault
 from .hygiene import Hygiene, dump_on_signal
 from .line import Line, ready
@@ -114,9 +114,6 @@ def _make(order: Order) -> tuple[Executor, Line]:
     for number, own in enumerate((null, out, err)):
         os.dup2(own, number)
     meter = Meter(_open_clear_refs())
-    os.environ.update(request["env"])
-    if request.get("cores"):
-        views.show_cores(request["cores"], request["env"])
     os.chdir(request["cwd"])
     if request.get("code_path"):
         sys.path[:0] = _code_paths(request["code_path"])
@@ -135,7 +132,8 @@ def _make(order: Order) -> tuple[Executor, Line]:
     # The mask the executor will have while jobs run is what hygiene has to remember.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     hygiene = Hygiene(line, crash, (null, out, err), blocked - init.WAITED_FOR)
-    return Executor(line, streams, hygiene, meter, memory, request["scratch"], crash), line
+    cores = request.get("cores") or 0
+    return Executor(line, streams, hygiene, meter, memory, request["scratch"], crash, cores), line
 
 
 def _disown(line: Line) -> None:

@@ -16,7 +16,7 @@ from json import loads as read_json
 from time import perf_counter_ns
 from typing import Any, Callable, NoReturn
 
-from . import context, pickles, verdicts
+from . import context, pickles, verdicts, views
 from .hygiene import Hygiene
 from .limits import DataLimit, Granted
 from .line import DONE, DRAIN, ENDS, EXIT_BROKEN, FAILED, INTERRUPTED, Line, answer
@@ -69,6 +69,7 @@ class Executor:
         memory: DataLimit,
         scratch: str,
         crash: int,
+        cores: int,
     ) -> None:
         self._line = line
         self._streams = streams
@@ -80,6 +81,8 @@ class Executor:
         self._pilog: str | None = None
         #: Descriptor of the file that `faulthandler` writes to.
         self._crash = crash
+        #: Cores it was granted; 0 where nobody says.
+        self._cores = cores
         self._dumper = pickles.Dumper(scratch)
         self._specs: dict[int, _Spec] = {}
         self._spec_bytes = 0
@@ -106,6 +109,12 @@ class Executor:
 
     def _set_up(self, body: bytes) -> None:
         said = read_json(body[1:])
+        # Comes over this process's own line, for it holds what people keep secret: memory of the zygote
+        # is memory of every process forked from it later.
+        env = said.get("env") or {}
+        os.environ.update(env)
+        if self._cores:
+            views.show_cores(self._cores, env)
         context.set_up(said["account"], said["server_url"])
         self._dumper.result_limit = said["result_limit"]
         self._dumper.inline_limit = min(said["inline_limit"], _INLINE_MOST)

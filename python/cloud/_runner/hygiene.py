@@ -60,6 +60,8 @@ OWN_THREADS = "picloud-"
 # The functions in C: those of `signal` make enums of what they give, which takes ten times as long.
 _signal: Any = importlib.import_module("_signal")
 getitimer, getsignal, pthread_sigmask = _signal.getitimer, _signal.getsignal, _signal.pthread_sigmask
+#: Not in the module: also those children that send another signal than SIGCHLD at their end.
+_WALL = 0x4000_0000
 _getpid, _waitpid, _getcwd, _umask, _dup2 = os.getpid, os.waitpid, os.getcwd, os.umask, os.dup2
 _ioctl, _timeout, _limit = fcntl.ioctl, socket.getdefaulttimeout, sys.getrecursionlimit
 
@@ -189,7 +191,7 @@ class Hygiene:
     def _children(self) -> list[str]:
         """Processes that go on; orphans are among them, for this process adopts its descendants'."""
         try:
-            while _waitpid(-1, os.WNOHANG)[0]:
+            while _waitpid(-1, os.WNOHANG | _WALL)[0]:
                 pass
             if self._wait_for_children():
                 return []
@@ -208,7 +210,7 @@ class Hygiene:
         try:
             while (left := until - time.monotonic()) > 0:
                 signal.sigtimedwait((signal.SIGCHLD,), left)
-                while _waitpid(-1, os.WNOHANG)[0]:
+                while _waitpid(-1, os.WNOHANG | _WALL)[0]:
                     pass
             return False
         except ChildProcessError:
