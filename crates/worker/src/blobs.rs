@@ -270,7 +270,7 @@ fn broken(error: &io::Error) -> ClientError {
 
 /// Makes `dir` exist and hold nothing.
 pub(crate) fn empty_dir(dir: &Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(dir) {
+    match crate::disk::remove(dir) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }

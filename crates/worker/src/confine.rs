@@ -371,6 +371,13 @@ impl Confine {
 }
 
 impl Cell {
+    /// Ends every process in it. Blocks until they are gone, but not for ever.
+    pub(crate) fn end(&self) {
+        if let Some(Err(error)) = self.group.as_ref().map(Cgroup::kill_all) {
+            warn!(%error, "processes of a control group do not end");
+        }
+    }
+
     /// Removes the control group. Blocks while processes in it are still ending.
     pub(crate) fn clear(mut self) {
         if let Some(group) = self.group.take()

@@ -5,12 +5,14 @@
 
 mod answers;
 mod death;
+mod idle;
 mod meter;
 mod streams;
 
 use crate::{
     code::CodeVersion,
     confine::Cell,
+    disk,
     frames::{self, BadFrame, Finished, FromExecutor, SetUp, Status},
     job::Job,
     kernel_log,
@@ -44,7 +46,7 @@ use tokio::{
     },
     sync::{mpsc, oneshot},
 };
-use tracing::debug;
+use tracing::{debug, warn};
 
 /// A job that still runs after this is reported as started; shorter ones are only reported as ended.
 const STARTED_AFTER: Duration = Duration::from_millis(50);
@@ -198,6 +200,7 @@ pub(crate) struct Executor {
     stderr: Option<pipe::Receiver>,
     window: VecDeque<Sent>,
     head: Head,
+    idle: idle::Idle,
     functions: HashSet<SpecId>,
     output: JobOutput,
     output_since: Option<Instant>,
@@ -211,6 +214,8 @@ pub(crate) struct Executor {
     scratch: tempfile::TempDir,
     cell: Cell,
     meter: meter::Meter,
+    /// It has said so.
+    ready: bool,
     /// The process of jobs itself, once it is ready; `pid` is that of its init.
     process: Option<i32>,
     _code: Option<Arc<CodeVersion>>,
@@ -252,6 +257,7 @@ impl Executor {
             stderr: Some(process.ends.stderr),
             window: VecDeque::new(),
             head: Head::new(),
+            idle: idle::Idle::new(),
             functions: HashSet::new(),
             output: JobOutput::default(),
             output_since: None,
@@ -260,8 +266,9 @@ impl Executor {
             closing: false,
             retire_by: None,
             events: Vec::new(),
+            meter: meter::Meter::new(&process.cell, process.scratch.path()),
             scratch: process.scratch,
-            meter: meter::Meter::new(&process.cell),
+            ready: false,
             process: None,
             cell: process.cell,
             _code: process.code,
@@ -278,7 +285,12 @@ impl Executor {
         let (scratch, cell) = (self.scratch, self.cell);
         // A job may have left a large tree, and a process that the kernel takes its time with.
         let _ = tokio::task::spawn_blocking(move || {
-            drop(scratch);
+            // First, so that nobody is left to fill what is being emptied.
+            cell.end();
+            let scratch = scratch.keep();
+            if let Err(error) = disk::remove(&scratch) {
+                warn!(%error, dir = %scratch.display(), "files of a process could not be removed");
+            }
             cell.clear();
         })
         .await;
@@ -434,7 +446,7 @@ impl Executor {
     /// The next moment at which time alone makes something happen.
     fn due(&self) -> Option<Instant> {
         let head = &self.head;
-        let mut due = [None; 7];
+        let mut due = [None; 8];
         if let Some(Sent { job, .. }) = self.window.front() {
             due[0] = (!head.started_told).then(|| head.since + STARTED_AFTER);
             due[1] = (!head.slow_told).then(|| head.since + SLOW_AFTER);
@@ -453,6 +465,7 @@ impl Executor {
         due[5] = self.retire_by;
         let runs = !self.window.is_empty() && !head.killed;
         due[6] = runs.then(|| self.meter.due(head.since));
+        due[7] = self.idle_due();
         due.into_iter().flatten().min()
     }
 
@@ -466,6 +479,7 @@ impl Executor {
             self.signal(Signal::SIGKILL);
         }
         let Some(Sent { job, why }) = self.window.front() else {
+            self.look_at_idle(now);
             return;
         };
         let (of, ran) = (job.of, now.duration_since(self.head.since));
@@ -529,7 +543,10 @@ impl Executor {
     async fn hear(&mut self) -> Result<(), BadFrame> {
         while let Some(frame) = frames::next_frame(&mut self.inbox)? {
             match frames::read_executor(frame)? {
+                // Once: what it used so far is forgotten.
+                FromExecutor::Ready if self.ready => return Err(BadFrame::Again),
                 FromExecutor::Ready => {
+                    self.ready = true;
                     self.meter_ready();
                     self.events.push(Event::Ready);
                 }
@@ -567,12 +584,13 @@ impl Executor {
             self.drain_pipes();
             frames::put_kind(&mut self.outgoing, b'D');
         }
-        let ends = finished.ends || self.functions.len() >= FUNCTIONS_MAX || self.is_littered();
+        let ends = finished.ends || self.functions.len() >= FUNCTIONS_MAX;
         self.close_output();
         if let Some(sent) = self.window.pop_front() {
             self.ended(sent, finished).await;
         }
-        if ends && !self.closing {
+        self.look_at_files();
+        if (ends || self.is_littered()) && !self.closing {
             self.closing = true;
             self.events.push(Event::Closing);
         }
@@ -582,6 +600,7 @@ impl Executor {
 
     fn next_head(&mut self) {
         self.head = Head::new();
+        self.idle = idle::Idle::new();
         if self.window.front().is_some_and(|s| s.why.is_some()) {
             self.interrupting();
         }

@@ -29,6 +29,8 @@ pub(crate) enum BadFrame {
     Short,
     #[error("it wrote a frame whose JSON does not read: {0}")]
     Json(String),
+    #[error("it said again that it is ready")]
+    Again,
     #[error("it answered for job {0}, which it was not given or had answered before")]
     Job(i64),
 }

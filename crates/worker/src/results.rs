@@ -2,6 +2,7 @@
 
 use crate::{frames::Answer, report::may_pass, session::Line, verdict};
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use picloud_client::BlobSource;
 use picloud_types::{AccountId, Failure, Hash, Payload, payload::INLINE_MAX_BYTES};
 use sha2::{Digest as _, Sha256};
@@ -12,11 +13,17 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    io::AsyncReadExt as _,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_util::io::ReaderStream;
 use tracing::debug;
 
 /// Uploads at the same time; who wants one more waits, and so does its process.
 const UPLOADS: usize = 16;
+/// A file is read in pieces of this size.
+const CHUNK_BYTES: usize = 256 << 10;
 
 /// A result that has to be uploaded, out of the reach of the job that made it.
 #[derive(Debug)]
@@ -92,11 +99,15 @@ impl Results {
         if path.parent() != Some(scratch) {
             return Err(io::Error::other("it is not in the directory for results"));
         }
-        let own = self.dir.join(uuid::Uuid::new_v4().simple().to_string());
+        let name = uuid::Uuid::new_v4().simple().to_string();
+        let own = self.dir.join(&name);
         std::fs::rename(path, &own)?;
-        let about = std::fs::symlink_metadata(&own)?;
-        if !about.is_file() {
-            let _ = std::fs::remove_file(&own);
+        if !std::fs::symlink_metadata(&own)?.is_file() {
+            // A directory may be anything in size and depth. It stays among the files of its process,
+            // where it is counted and goes with them, but where jobs cannot name it.
+            if let Some(place) = scratch.parent() {
+                std::fs::rename(&own, place.join(name))?;
+            }
             return Err(io::Error::other("it is not a regular file"));
         }
         Ok(own)
@@ -113,7 +124,8 @@ impl Results {
         account: AccountId,
         large: Large,
     ) -> Result<Payload, Failure> {
-        let (hash, size, large) = tokio::task::spawn_blocking(move || measure(large))
+        let limit = self.line.payload_max_bytes;
+        let (hash, size, large) = tokio::task::spawn_blocking(move || measure(large, limit))
             .await
             .map_err(|e| verdict::result_lost(&e.to_string()))?
             .map_err(|e| verdict::result_lost(&e.to_string()))?;
@@ -121,7 +133,9 @@ impl Results {
         loop {
             let source = match &large {
                 Large::Bytes(bytes) => BlobSource::Bytes(bytes.clone()),
-                Large::File(path) => BlobSource::File(path.clone()),
+                Large::File(path) => exactly(path, size)
+                    .await
+                    .map_err(|e| verdict::result_lost(&e.to_string()))?,
             };
             let line = &self.line;
             match line
@@ -141,16 +155,28 @@ impl Results {
     }
 }
 
-fn measure(large: Large) -> io::Result<(Hash, u64, Large)> {
+/// Only as much of a file as was measured, and all of that. Its job may still have it open and
+/// change it: then the server finds that the content is not what it was said to be, and refuses it
+/// once and for all.
+async fn exactly(path: &Path, size: u64) -> io::Result<BlobSource> {
+    let file = tokio::fs::File::open(path).await?;
+    let padded = file.chain(tokio::io::repeat(0)).take(size);
+    let parts = ReaderStream::with_capacity(padded, CHUNK_BYTES).boxed();
+    Ok(BlobSource::Stream { size, parts })
+}
+
+/// Its hash and size. A file that still grows is not followed beyond the limit.
+fn measure(large: Large, limit: u64) -> io::Result<(Hash, u64, Large)> {
     let (hash, size) = match &large {
         Large::Bytes(bytes) => (Hash::of(bytes), bytes.len() as u64),
         Large::File(path) => {
-            let mut file = std::fs::OpenOptions::new()
+            let file = std::fs::OpenOptions::new()
                 .read(true)
                 .custom_flags(nix::libc::O_NOFOLLOW)
                 .open(path)?;
+            let mut file = file.take(limit + 1);
             let (mut digest, mut size) = (Sha256::new(), 0);
-            let mut chunk = vec![0; 256 * 1024];
+            let mut chunk = vec![0; CHUNK_BYTES];
             loop {
                 let count = file.read(&mut chunk)?;
                 if count == 0 {
@@ -158,6 +184,9 @@ fn measure(large: Large) -> io::Result<(Hash, u64, Large)> {
                 }
                 digest.update(&chunk[..count]);
                 size += count as u64;
+            }
+            if size > limit {
+                return Err(io::Error::other("it grew while it was read"));
             }
             (Hash(digest.finalize().into()), size)
         }

@@ -180,7 +180,7 @@ impl Worker {
             reaping.abort();
         }
         for part in ["scratch", "results", "blobs", "code", "support", "stage"] {
-            let _ = std::fs::remove_dir_all(options.state_dir.join(part));
+            let _ = crate::disk::remove(&options.state_dir.join(part));
         }
         ended
     }

@@ -5,10 +5,10 @@
 //! may live on or die with it. What answers said is taken off the group's totals, so no job pays
 //! for the one before.
 
-use super::Executor;
+use super::{Executor, idle::OWN_PROCESSES};
 use crate::{
     confine::Cell,
-    disk::{self, Stored},
+    disk::{self, Place, Stored},
     outcome::Why,
     processes, verdict,
 };
@@ -26,14 +26,17 @@ use std::{
 
 /// Between two samples.
 const EVERY: Duration = Duration::from_secs(1);
+/// Between two looks at the files: a little less, so that each sample has one.
+const LOOK_EVERY: Duration = Duration::from_millis(900);
 /// A job that ran longer may have started and lost processes: its group is looked at in the end.
 const WORTH_A_LOOK_US: u64 = 50_000;
 /// A process whose jobs left this part of its disk full is not used again.
 const LEFTOVER_SHARE: u64 = 8;
 
 /// See the module's documentation.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Meter {
+    place: Place,
     /// Processor time in user mode and in the kernel that is not the running job's.
     accounted: (u64, u64),
     traffic_before: Option<(u64, u64)>,
@@ -48,23 +51,43 @@ pub(super) struct Meter {
     swap_peak: u64,
     disk_peak: u64,
     ports: Vec<Port>,
+    /// The last job that was looked at in the end left some.
+    processes_left: bool,
     stored: Arc<Mutex<Walk>>,
 }
 
 /// The last look at the files.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Walk {
     under_way: bool,
     stored: Stored,
     /// A large tree is looked at less often.
-    not_before: Option<Instant>,
+    not_before: Instant,
+    round: usize,
 }
 
 impl Meter {
-    pub(super) fn new(cell: &Cell) -> Self {
+    pub(super) fn new(cell: &Cell, scratch: &Path) -> Self {
         Self {
+            place: Place::new(scratch, cell.disk_limit_bytes),
+            accounted: (0, 0),
             traffic_before: cell.traffic(),
-            ..Self::default()
+            disk_traffic_before: (0, 0),
+            stored_before: 0,
+            oom_kills: 0,
+            process_limit_hits: 0,
+            samples: 0,
+            memory_peak: 0,
+            swap_peak: 0,
+            disk_peak: 0,
+            ports: Vec::new(),
+            processes_left: false,
+            stored: Arc::new(Mutex::new(Walk {
+                under_way: false,
+                stored: Stored::default(),
+                not_before: Instant::now() + LOOK_EVERY,
+                round: 0,
+            })),
         }
     }
 
@@ -81,22 +104,23 @@ impl Meter {
     }
 
     /// Looks at the files in the background, unless it was done a moment ago.
-    fn walk(&self, scratch: &Path) {
+    fn walk(&self, pids: impl FnOnce() -> Vec<i32>) {
         let mut walk = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
-        let early = walk.not_before.is_some_and(|at| at > Instant::now());
-        if walk.under_way || early {
+        if walk.under_way || walk.not_before > Instant::now() {
             return;
         }
         walk.under_way = true;
-        let (scratch, shared) = (scratch.to_owned(), Arc::clone(&self.stored));
+        walk.round += 1;
+        let (place, shared) = (self.place.clone(), Arc::clone(&self.stored));
+        let (pids, round) = (pids(), walk.round);
         tokio::task::spawn_blocking(move || {
             let began = Instant::now();
-            let stored = disk::measure(&scratch);
-            let mut walk = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            *walk = Walk {
+            let stored = place.look(&pids, round);
+            *shared.lock().unwrap_or_else(PoisonError::into_inner) = Walk {
                 under_way: false,
                 stored,
-                not_before: Some(Instant::now() + 10 * began.elapsed()),
+                not_before: Instant::now() + LOOK_EVERY.max(10 * began.elapsed()),
+                round,
             };
         });
     }
@@ -140,7 +164,7 @@ impl Executor {
         let Some(reading) = self.reading() else {
             return;
         };
-        self.meter.walk(self.scratch.path());
+        self.look_at_files();
         let stored = self.meter.stored();
         let meter = &mut self.meter;
         let disk = stored.bytes.saturating_sub(meter.stored_before);
@@ -228,7 +252,8 @@ impl Executor {
         {
             let user = reading.cpu_user_us.saturating_sub(meter.accounted.0);
             let system = reading.cpu_system_us.saturating_sub(meter.accounted.1);
-            if user + system > said.cpu_user_us + said.cpu_system_us {
+            // What the process says may be anything.
+            if user + system > said.cpu_user_us.saturating_add(said.cpu_system_us) {
                 (usage.cpu_user_us, usage.cpu_system_us) = (user, system);
             }
             let read = reading
@@ -241,8 +266,10 @@ impl Executor {
             usage.disk_write_bytes = said.disk_write_bytes.max(written);
         }
         if let Some(reading) = reading {
-            usage.memory_failures += reading.oom_kills.saturating_sub(meter.oom_kills);
+            let killed = reading.oom_kills.saturating_sub(meter.oom_kills);
+            usage.memory_failures = usage.memory_failures.saturating_add(killed);
             meter.oom_kills = reading.oom_kills;
+            meter.processes_left = reading.processes > OWN_PROCESSES;
             meter.disk_traffic_before = (reading.disk_read_bytes, reading.disk_write_bytes);
         }
         usage.memory_peak_bytes = said.memory_peak_bytes.max(meter.memory_peak);
@@ -252,8 +279,8 @@ impl Executor {
         usage.net_received_bytes = traffic.map(|t| t.0);
         usage.net_sent_bytes = traffic.map(|t| t.1);
         let meter = &mut self.meter;
-        meter.accounted.0 += usage.cpu_user_us;
-        meter.accounted.1 += usage.cpu_system_us;
+        meter.accounted.0 = meter.accounted.0.saturating_add(usage.cpu_user_us);
+        meter.accounted.1 = meter.accounted.1.saturating_add(usage.cpu_system_us);
         meter.traffic_before = self.cell.traffic();
         meter.stored_before = meter.stored().bytes;
         (
@@ -271,8 +298,8 @@ impl Executor {
         if self.meter.samples == 0 {
             return;
         }
-        let scratch = self.scratch.path().to_owned();
-        let Ok(stored) = tokio::task::spawn_blocking(move || disk::measure(&scratch)).await else {
+        let (place, pids) = (self.meter.place.clone(), self.pids());
+        let Ok(stored) = tokio::task::spawn_blocking(move || place.look(&pids, 0)).await else {
             return;
         };
         let mut walk = self
@@ -287,10 +314,23 @@ impl Executor {
         meter.disk_peak = meter.disk_peak.max(disk);
     }
 
-    /// Whether jobs left so much in the files that the next one should have others.
+    /// Short jobs are not sampled, but many of them fill a disk as well.
+    pub(super) fn look_at_files(&self) {
+        self.meter.walk(|| self.pids());
+    }
+
+    /// Processes of this sandbox, as far as they are known.
+    fn pids(&self) -> Vec<i32> {
+        let group = self.cell.group.as_ref();
+        let known = || self.process.into_iter().collect();
+        group.and_then(|g| g.pids().ok()).unwrap_or_else(known)
+    }
+
+    /// Whether jobs left processes that the runner does not know of, or so much in the files that the next one should have others.
     pub(super) fn is_littered(&self) -> bool {
         let stored = self.meter.stored();
-        stored.bytes > self.cell.disk_limit_bytes / LEFTOVER_SHARE
+        self.meter.processes_left
+            || stored.bytes > self.cell.disk_limit_bytes / LEFTOVER_SHARE
             || stored.files > disk::FILES_MAX / LEFTOVER_SHARE
     }
 
