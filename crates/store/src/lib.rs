@@ -10,15 +10,19 @@
 pub mod contract;
 mod error;
 mod model;
+mod objects;
 pub mod sqlite;
 mod usage;
 
 pub use error::StoreError;
 pub use model::*;
+pub use objects::*;
 pub use usage::*;
 
 use async_trait::async_trait;
-use picloud_types::{AccountId, ApiKey, Hash, Jid, JidSet, SpecId, Stream, Timestamp, WorkerId};
+use picloud_types::{
+    AccountId, ApiKey, Hash, Jid, JidSet, ObjectKey, SpecId, Stream, Timestamp, WorkerId,
+};
 use std::collections::BTreeMap;
 
 /// Result of every verb.
@@ -243,6 +247,66 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Forgets up to `limit` blobs that nothing refers to and whose time is over, and returns
     /// them so that the caller removes the files.
     async fn blob_sweep(&self, now: Timestamp, limit: u32) -> Result<Vec<(AccountId, Hash)>>;
+
+    // Objects: names for blobs. Those of an account are its bucket.
+
+    /// Stores objects whose contents are in the blob store, all or none. One that is there is
+    /// replaced: it keeps when it was made, whether it is public, and its headers. If the bucket
+    /// grows beyond `quota_bytes`, that is `QuotaExceeded` and nothing changes.
+    async fn object_put(
+        &self,
+        account: AccountId,
+        objects: Vec<ObjectNew>,
+        quota_bytes: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Vec<Object>>;
+    /// The objects with these keys, in the order asked; none for a key without one. What it returns is on disk.
+    async fn object_find(
+        &self,
+        account: AccountId,
+        keys: Vec<ObjectKey>,
+    ) -> Result<Vec<Option<Object>>>;
+    /// A page of objects and folders, in the order of the bytes of their names, at most `limit`.
+    async fn object_list(
+        &self,
+        account: AccountId,
+        filter: ObjectFilter,
+        limit: u32,
+    ) -> Result<ObjectPage>;
+    /// Removes objects; returns how many there were.
+    async fn object_remove(&self, account: AccountId, keys: Vec<ObjectKey>) -> Result<u64>;
+    /// Removes the first objects whose keys begin with `prefix`, at most `limit`, so that others
+    /// need not wait for all of them; returns how many there were.
+    async fn object_remove_prefix(
+        &self,
+        account: AccountId,
+        prefix: &str,
+        limit: u32,
+    ) -> Result<u64>;
+    /// Gives one object another key; whatever has that key is replaced. `NotFound` without the object.
+    async fn object_rename(&self, account: AccountId, from: ObjectKey, to: ObjectKey)
+    -> Result<()>;
+    /// Replaces `from` by `to` at the beginning of all keys that begin so, all or none; whatever
+    /// has one of the new keys is replaced. More than 100,000 objects, or what would be no
+    /// key, is `Conflict`. Returns how many there were.
+    async fn object_rename_prefix(&self, account: AccountId, from: &str, to: &str) -> Result<u64>;
+    /// Lets anybody read an object. `headers` are added to those it has, or with `reset_headers` replace them.
+    async fn object_publish(
+        &self,
+        account: AccountId,
+        key: ObjectKey,
+        content_type: Option<String>,
+        headers: BTreeMap<String, String>,
+        reset_headers: bool,
+    ) -> Result<Object>;
+    /// Only the account may read it from now on.
+    async fn object_unpublish(&self, account: AccountId, key: ObjectKey) -> Result<Object>;
+    /// How many objects there are, and their bytes.
+    async fn bucket_sums(&self, account: AccountId) -> Result<BucketSums>;
+    /// The name of the folder of the account's public objects: `folder`, if it had none so far.
+    async fn bucket_folder(&self, account: AccountId, folder: &str) -> Result<String>;
+    /// The account whose folder has this name.
+    async fn bucket_by_folder(&self, folder: &str) -> Result<Option<AccountId>>;
 
     // Housekeeping.
 

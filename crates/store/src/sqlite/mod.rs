@@ -34,6 +34,8 @@ mod ledger;
 mod list;
 mod look;
 mod migrations;
+mod object_rows;
+mod objects;
 mod op;
 mod output;
 mod readers;

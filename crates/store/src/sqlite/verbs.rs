@@ -1,18 +1,19 @@
 //! The verbs of `Store`, each handed to the file of its subject.
 
 use super::{
-    SqliteStore, accounts, blobs, claim, delete, housekeeping, kill, ledger, list, look, output,
-    readers::Size, report, samples, specs::Prepared, submit, workers,
+    SqliteStore, accounts, blobs, claim, delete, housekeeping, kill, ledger, list, look,
+    object_rows, objects, output, readers::Size, report, samples, specs::Prepared, submit, workers,
 };
 use crate::{
-    Account, AttemptOf, Backlog, Claimed, Ended, JobDetail, JobFilter, JobLive, JobResult, Key,
-    Kill, OutputSlice, Pick, Progress, Report, Reported, Result, Series, SpecRow, StatusRun, Store,
-    Submission, Submitted, UsageFilter, UsageSums, Worker, WorkerNew, WorkerRegistered,
+    Account, AttemptOf, Backlog, BucketSums, Claimed, Ended, JobDetail, JobFilter, JobLive,
+    JobResult, Key, Kill, Object, ObjectFilter, ObjectNew, ObjectPage, OutputSlice, Pick, Progress,
+    Report, Reported, Result, Series, SpecRow, StatusRun, Store, Submission, Submitted,
+    UsageFilter, UsageSums, Worker, WorkerNew, WorkerRegistered,
 };
 use async_trait::async_trait;
 use picloud_types::{
-    AccountId, ApiKey, Attempt, Hash, Jid, JidSet, JobState, Payload, SpecId, Stream, Timestamp,
-    WorkerId,
+    AccountId, ApiKey, Attempt, Hash, Jid, JidSet, JobState, ObjectKey, Payload, SpecId, Stream,
+    Timestamp, WorkerId,
 };
 use std::collections::BTreeMap;
 
@@ -332,6 +333,114 @@ impl Store for SqliteStore {
 
     async fn blob_sweep(&self, now: Timestamp, limit: u32) -> Result<Vec<(AccountId, Hash)>> {
         self.write(SYNCED, move |w| blobs::sweep(w, now, limit))
+            .await
+    }
+
+    async fn object_put(
+        &self,
+        account: AccountId,
+        new: Vec<ObjectNew>,
+        quota_bytes: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Vec<Object>> {
+        self.write(SYNCED, move |w| {
+            objects::put(w, account, new, quota_bytes, now)
+        })
+        .await
+    }
+
+    async fn object_find(
+        &self,
+        account: AccountId,
+        keys: Vec<ObjectKey>,
+    ) -> Result<Vec<Option<Object>>> {
+        self.read_synced(size(keys.len() as u64), move |r| {
+            object_rows::find_all(&r.db, account, &keys)
+        })
+        .await
+    }
+
+    async fn object_list(
+        &self,
+        account: AccountId,
+        filter: ObjectFilter,
+        limit: u32,
+    ) -> Result<ObjectPage> {
+        self.read_synced(size(u64::from(limit)), move |r| {
+            object_rows::list(&r.db, account, &filter, limit)
+        })
+        .await
+    }
+
+    async fn object_remove(&self, account: AccountId, keys: Vec<ObjectKey>) -> Result<u64> {
+        self.write(SYNCED, move |w| objects::remove(w, account, &keys))
+            .await
+    }
+
+    async fn object_remove_prefix(
+        &self,
+        account: AccountId,
+        prefix: &str,
+        limit: u32,
+    ) -> Result<u64> {
+        let prefix = prefix.to_owned();
+        self.write(SYNCED, move |w| {
+            objects::remove_prefix(w, account, &prefix, limit)
+        })
+        .await
+    }
+
+    async fn object_rename(
+        &self,
+        account: AccountId,
+        from: ObjectKey,
+        to: ObjectKey,
+    ) -> Result<()> {
+        self.write(SYNCED, move |w| objects::rename(w, account, from, to))
+            .await
+    }
+
+    async fn object_rename_prefix(&self, account: AccountId, from: &str, to: &str) -> Result<u64> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        self.write(SYNCED, move |w| {
+            objects::rename_prefix(w, account, &from, &to)
+        })
+        .await
+    }
+
+    async fn object_publish(
+        &self,
+        account: AccountId,
+        key: ObjectKey,
+        content_type: Option<String>,
+        headers: BTreeMap<String, String>,
+        reset_headers: bool,
+    ) -> Result<Object> {
+        self.write(SYNCED, move |w| {
+            objects::publish(w, account, &key, content_type, headers, reset_headers)
+        })
+        .await
+    }
+
+    async fn object_unpublish(&self, account: AccountId, key: ObjectKey) -> Result<Object> {
+        self.write(SYNCED, move |w| objects::unpublish(w, account, &key))
+            .await
+    }
+
+    async fn bucket_sums(&self, account: AccountId) -> Result<BucketSums> {
+        self.read(Size::Few, move |r| object_rows::sums(&r.db, account))
+            .await
+    }
+
+    async fn bucket_folder(&self, account: AccountId, folder: &str) -> Result<String> {
+        let folder = folder.to_owned();
+        self.write(SYNCED, move |w| objects::folder(w, account, &folder))
+            .await
+    }
+
+    async fn bucket_by_folder(&self, folder: &str) -> Result<Option<AccountId>> {
+        let folder = folder.to_owned();
+        self.read(Size::Few, move |r| object_rows::by_folder(&r.db, &folder))
             .await
     }
 
