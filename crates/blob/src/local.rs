@@ -4,7 +4,9 @@
 //! A content is written and hashed under a temporary name, synced, and only then renamed, so
 //! a name that can be seen has all its bytes, also after a loss of power.
 
-use crate::{BlobError, Blobs, ByteStream};
+mod arrival;
+
+use crate::{BlobError, Blobs, ByteStream, Expected, Stored};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
@@ -13,12 +15,13 @@ use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeSet,
     fs::{self, File, OpenOptions},
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind, Read, Seek, SeekFrom, Write},
+    ops::Range,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
-use tokio::task::spawn_blocking;
+use tokio::{io::AsyncReadExt as _, task::spawn_blocking};
 use tokio_util::io::ReaderStream;
 
 /// Bytes that are hashed and written in one step. Large enough that handing them to another
@@ -237,6 +240,16 @@ impl Blobs for LocalBlobs {
         }
     }
 
+    async fn put_new(
+        &self,
+        account: AccountId,
+        content: ByteStream,
+        limit: u64,
+        expected: Expected,
+    ) -> Result<Stored, BlobError> {
+        self.arrive(account, content, limit, expected).await
+    }
+
     async fn put_many(
         &self,
         account: AccountId,
@@ -260,7 +273,7 @@ impl Blobs for LocalBlobs {
         &self,
         account: AccountId,
         hash: Hash,
-        offset: u64,
+        range: Range<u64>,
     ) -> Result<(u64, ByteStream), BlobError> {
         let path = self.path(account, hash);
         let opened = on_disk(move || {
@@ -269,13 +282,13 @@ impl Blobs for LocalBlobs {
                 _ => error.into(),
             })?;
             let size = file.metadata()?.len();
-            io::Seek::seek(&mut file, io::SeekFrom::Start(offset))?;
-            let rest = size.saturating_sub(offset);
-            if rest > SMALL_BYTES {
-                return Ok((size, Err(file)));
+            file.seek(SeekFrom::Start(range.start))?;
+            let length = range.end.min(size).saturating_sub(range.start);
+            if length > SMALL_BYTES {
+                return Ok((size, Err((file, length))));
             }
-            let mut content = Vec::with_capacity(rest as usize);
-            io::Read::read_to_end(&mut file, &mut content)?;
+            let mut content = Vec::with_capacity(length as usize);
+            file.take(length).read_to_end(&mut content)?;
             Ok((size, Ok(content)))
         });
         match opened.await? {
@@ -283,9 +296,9 @@ impl Blobs for LocalBlobs {
                 size,
                 stream::once(std::future::ready(Ok(Bytes::from(content)))).boxed(),
             )),
-            (size, Err(file)) => {
-                let reader =
-                    ReaderStream::with_capacity(tokio::fs::File::from_std(file), STEP_BYTES);
+            (size, Err((file, length))) => {
+                let file = tokio::fs::File::from_std(file).take(length);
+                let reader = ReaderStream::with_capacity(file, STEP_BYTES);
                 Ok((size, reader.boxed()))
             }
         }

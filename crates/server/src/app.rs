@@ -3,6 +3,7 @@
 
 use crate::{
     auth::{JobTokens, KeyCache, WorkerToken},
+    buckets::Buckets,
     event_streams::EventStreams,
     fleet::Fleet,
     manifests::Manifests,
@@ -58,6 +59,7 @@ pub(crate) struct App {
     pub(crate) keys: KeyCache,
     pub(crate) job_tokens: JobTokens,
     pub(crate) worker_token: WorkerToken,
+    pub(crate) buckets: Buckets,
     pub(crate) manifests: Manifests,
     pub(crate) metrics: Metrics,
     /// Shared while uploads are recorded, exclusive while the sweep removes files: or a file

@@ -6,6 +6,7 @@
 mod app;
 mod auth;
 mod body;
+mod buckets;
 mod days;
 mod duties;
 mod event_streams;
@@ -22,5 +23,6 @@ mod waiters;
 mod watch;
 
 pub use options::{Options, Tls};
+pub use picloud_blob::S3Options;
 pub use routes::openapi;
 pub use server::{Handle, Parts, Server, StartError};

@@ -51,7 +51,7 @@ impl Manifests {
 }
 
 async fn read(app: &App, account: AccountId, hash: Hash) -> Answer<CodeManifest> {
-    let (size, mut content) = match app.blobs.get(account, hash, 0).await {
+    let (size, mut content) = match app.blobs.get(account, hash, picloud_blob::WHOLE).await {
         Ok(found) => found,
         Err(BlobError::NotFound(_)) => {
             return Err(Refusal::new(

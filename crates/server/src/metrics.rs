@@ -25,6 +25,9 @@ pub(crate) struct Metrics {
     pub(crate) reports_refused: AtomicU64,
     pub(crate) core_ms_charged: AtomicU64,
     pub(crate) samples_stored: AtomicU64,
+    pub(crate) objects_stored: AtomicU64,
+    pub(crate) object_bytes_received: AtomicU64,
+    pub(crate) object_bytes_sent: AtomicU64,
     routes: RwLock<BTreeMap<String, Arc<Route>>>,
 }
 
@@ -96,6 +99,21 @@ impl Metrics {
                 "picloud_samples_total",
                 "Samples of running jobs stored since the server started.",
                 &self.samples_stored,
+            ),
+            (
+                "picloud_objects_stored_total",
+                "Objects stored since the server started.",
+                &self.objects_stored,
+            ),
+            (
+                "picloud_object_bytes_received_total",
+                "Bytes of those objects.",
+                &self.object_bytes_received,
+            ),
+            (
+                "picloud_object_bytes_sent_total",
+                "Bytes of objects that answers promised since the server started.",
+                &self.object_bytes_sent,
             ),
         ];
         for (name, help, value) in counters {

@@ -1,5 +1,6 @@
 //! What a server can be told at its start.
 
+use picloud_blob::S3Options;
 use picloud_types::{
     core_type::{self, CoreType},
     limits,
@@ -37,6 +38,15 @@ pub struct Options {
     pub upload_keep: Duration,
     /// Most bytes of one argument list or result.
     pub payload_max_bytes: u64,
+    /// Where contents are kept, if not below the data directory.
+    pub s3: Option<S3Options>,
+    /// Most bytes of all objects of one account; without it as many as there is room for.
+    pub bucket_quota_bytes: Option<u64>,
+    /// Most bytes of one object.
+    pub object_max_bytes: u64,
+    /// What addresses of public and signed objects begin with, such as `https://cloud.example`. Without it they
+    /// begin as this machine itself reaches the server.
+    pub public_base_url: Option<String>,
     /// A body of which nothing arrives for this long is given up.
     pub body_timeout: Duration,
     /// Connections at one time; more wait.
@@ -56,6 +66,10 @@ impl Options {
             lease: Duration::from_secs(10),
             upload_keep: Duration::from_secs(3600),
             payload_max_bytes: limits::PAYLOAD_MAX_BYTES,
+            s3: None,
+            bucket_quota_bytes: None,
+            object_max_bytes: limits::OBJECT_MAX_BYTES,
+            public_base_url: None,
             body_timeout: Duration::from_secs(30),
             connections_max: 4096,
         }

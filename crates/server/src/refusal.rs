@@ -7,7 +7,9 @@ use axum::{
 };
 use picloud_blob::BlobError;
 use picloud_store::StoreError;
-use picloud_types::{ApiError, ErrorBody, ErrorKind, frames::BadFrames, payload::BadPayload};
+use picloud_types::{
+    ApiError, ErrorBody, ErrorKind, frames::BadFrames, object_key::BadKey, payload::BadPayload,
+};
 use tracing::error;
 
 /// An `ApiError` on its way to the caller.
@@ -74,6 +76,7 @@ impl From<StoreError> for Refusal {
             StoreError::NotFound(_) => ErrorKind::NotFound,
             StoreError::Conflict(_) => ErrorKind::Conflict,
             StoreError::BlobMissing(_) => ErrorKind::BlobMissing,
+            StoreError::QuotaExceeded { .. } => ErrorKind::QuotaExceeded,
             StoreError::WorkerUnknown(_) => ErrorKind::WorkerUnknown,
             StoreError::DiskFull => ErrorKind::DiskFull,
             StoreError::Closed => ErrorKind::Unavailable,
@@ -84,6 +87,9 @@ impl From<StoreError> for Refusal {
             ErrorKind::BlobMissing => refusal.hint("upload it, then send the request again"),
             ErrorKind::JobNotFinished => refusal.hint("wait for it, or kill it first"),
             ErrorKind::DiskFull => refusal.hint("free space where the server keeps its data"),
+            ErrorKind::QuotaExceeded => {
+                refusal.hint("remove objects, or have `bucket_quota_bytes` of the server raised")
+            }
             ErrorKind::WorkerUnknown => refusal.hint("say hello again"),
             _ => refusal,
         }
@@ -94,7 +100,11 @@ impl From<BlobError> for Refusal {
     fn from(error: BlobError) -> Self {
         let kind = match &error {
             BlobError::NotFound(_) => ErrorKind::NotFound,
-            BlobError::HashMismatch { .. } => ErrorKind::HashMismatch,
+            BlobError::HashMismatch { .. } | BlobError::Md5Mismatch { .. } => {
+                ErrorKind::HashMismatch
+            }
+            BlobError::UploadMissing(_) => ErrorKind::NotFound,
+            BlobError::SizeMismatch { .. } => ErrorKind::BadRequest,
             BlobError::TooLarge { .. } => ErrorKind::TooLarge,
             BlobError::DiskFull => ErrorKind::DiskFull,
             BlobError::Io(cause) => {
@@ -108,8 +118,18 @@ impl From<BlobError> for Refusal {
         let refusal = Self::new(kind, error.to_string());
         match kind {
             ErrorKind::DiskFull => refusal.hint("free space where the server keeps its data"),
+            ErrorKind::HashMismatch => {
+                refusal.hint("it changed on the way or while it was read; send it again")
+            }
             _ => refusal,
         }
+    }
+}
+
+impl From<BadKey> for Refusal {
+    fn from(error: BadKey) -> Self {
+        Self::bad_request(error.to_string())
+            .hint("a key is parts joined by single slashes, such as images/7/thumb.jpg")
     }
 }
 

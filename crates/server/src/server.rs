@@ -3,6 +3,7 @@
 use crate::{
     app::{App, Shared, now},
     auth::{JobTokens, KeyCache, WorkerToken, key_create, secret_new},
+    buckets::Buckets,
     duties::{dispatch, keep, leases, sweep},
     event_streams::EventStreams,
     fleet::Fleet,
@@ -182,6 +183,22 @@ impl Server {
             .iter()
             .map(|kind| (kind.name.clone(), kind.price_pico_per_core_ms()));
         let prices = Arc::new(prices.collect());
+        let object_secret = parts
+            .store
+            .setting_get_or_insert("object_secret", &secret_new())
+            .await?;
+        let scheme = if certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        let url = format!("{scheme}://{}", reachable(address));
+        let buckets = Buckets::new(
+            &object_secret,
+            options.public_base_url.as_deref().unwrap_or(&url),
+            options.bucket_quota_bytes,
+            options.object_max_bytes,
+        );
         let worker_token = WorkerToken::load(&options.data_dir)?;
         let app = Arc::new(App {
             store: parts.store,
@@ -205,6 +222,7 @@ impl Server {
             keys: KeyCache::default(),
             job_tokens: JobTokens::new(&secret),
             worker_token,
+            buckets,
             manifests: Manifests::default(),
             metrics: Metrics::default(),
             blob_gate: RwLock::new(()),
@@ -214,11 +232,6 @@ impl Server {
         leases::grace(&app).await?;
         let tasks = TaskTracker::new();
         spawn_duties(&app, &tasks);
-        let scheme = if certificate.is_some() {
-            "https"
-        } else {
-            "http"
-        };
         let (config, ca_file) = certificate.map_or((None, None), |c| (Some(c.config), c.ca_file));
         listener.set_nonblocking(true)?;
         let listening = Listening {
@@ -229,7 +242,6 @@ impl Server {
             tasks: tasks.clone(),
         };
         tasks.spawn(listening.run(app.stopping.clone()));
-        let url = format!("{scheme}://{}", reachable(address));
         info!(%address, "serving");
         Ok(Handle {
             inner: Arc::new(Inner {

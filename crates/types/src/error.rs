@@ -27,6 +27,10 @@ pub enum ErrorKind {
     HashMismatch,
     /// Larger than the limit.
     TooLarge,
+    /// The account would have more than it may.
+    QuotaExceeded,
+    /// The range of bytes asked for begins behind the end.
+    RangeNotSatisfiable,
     /// No worker has the Python version the function was pickled with.
     PythonMissing,
     /// The state of things changed under the request.
@@ -52,7 +56,8 @@ impl ErrorKind {
             Self::MethodNotAllowed => 405,
             Self::JobNotFinished | Self::BlobMissing | Self::Conflict => 409,
             Self::WorkerUnknown => 410,
-            Self::TooLarge => 413,
+            Self::TooLarge | Self::QuotaExceeded => 413,
+            Self::RangeNotSatisfiable => 416,
             Self::PythonMissing => 422,
             Self::Internal => 500,
             Self::Unavailable => 503,

@@ -20,3 +20,9 @@ pub const LABEL_MAX: usize = 200;
 pub const WAIT_MAX_MS: u64 = 60_000;
 /// Default priority; lower runs earlier.
 pub const PRIORITY_DEFAULT: i32 = 5;
+/// Most bytes of one object, unless configured otherwise.
+pub const OBJECT_MAX_BYTES: u64 = 5_000_000_000;
+/// Most keys in one request, and most entries of one page of a list.
+pub const KEYS_PER_REQUEST: usize = 1_000;
+/// Longest time a signed address is good for, in seconds: a week.
+pub const SIGNED_MAX_S: u32 = 604_800;

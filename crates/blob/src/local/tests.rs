@@ -1,6 +1,7 @@
 //! What a directory of blobs holds to.
 
 use super::*;
+use crate::WHOLE;
 use tempfile::TempDir;
 
 const ME: AccountId = AccountId(1);
@@ -64,7 +65,10 @@ async fn contents_of_every_size_come_back_from_any_offset() {
             .expect("stored");
         assert_eq!(stored, size as u64);
         for offset in [0, size / 2, size] {
-            let (whole, rest) = blobs.get(ME, hash, offset as u64).await.expect("there");
+            let (whole, rest) = blobs
+                .get(ME, hash, offset as u64..u64::MAX)
+                .await
+                .expect("there");
             assert_eq!(whole, size as u64);
             assert!(
                 all(rest).await == content[offset..],
@@ -105,7 +109,7 @@ async fn a_wrong_content_is_refused_also_where_the_right_one_exists() {
         .await
         .expect_err("a wrong hash");
     assert_eq!(
-        all(blobs.get(ME, hash, 0).await.expect("there").1).await,
+        all(blobs.get(ME, hash, WHOLE).await.expect("there").1).await,
         b"right"
     );
 }
@@ -144,7 +148,7 @@ async fn accounts_do_not_share_contents() {
     assert_eq!(blobs.size(ME, hash).await.expect("asked"), Some(4));
     assert_eq!(blobs.size(OTHER, hash).await.expect("asked"), None);
     assert!(matches!(
-        blobs.get(OTHER, hash, 0).await,
+        blobs.get(OTHER, hash, WHOLE).await,
         Err(BlobError::NotFound(_))
     ));
     blobs
@@ -152,7 +156,7 @@ async fn accounts_do_not_share_contents() {
         .await
         .expect("removing nothing is fine");
     assert_eq!(
-        all(blobs.get(ME, hash, 0).await.expect("there").1).await,
+        all(blobs.get(ME, hash, WHOLE).await.expect("there").1).await,
         b"mine"
     );
     blobs.remove(ME, hash).await.expect("removed");
@@ -176,7 +180,7 @@ async fn many_contents_are_stored_at_once_and_twice() {
     for (hash, content) in hashes.into_iter().zip(contents) {
         assert_eq!(hash, Hash::of(&content));
         assert_eq!(
-            all(blobs.get(ME, hash, 0).await.expect("there").1).await,
+            all(blobs.get(ME, hash, WHOLE).await.expect("there").1).await,
             content
         );
     }

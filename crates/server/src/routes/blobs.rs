@@ -16,12 +16,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use futures_util::StreamExt;
 use picloud_types::{
     AccountId, ApiError, ErrorKind, Hash,
     api::blobs::{BlobsMissing, BlobsMissingRequest, BlobsPut, BlobsStored},
 };
-use std::future::ready;
 
 /// Most hashes or blobs in one request.
 const MANY_MAX: usize = 10_000;
@@ -137,11 +135,24 @@ pub(super) async fn store(
 }
 
 /// Notes down blobs whose files are there.
-async fn record(app: &App, account: AccountId, blobs: Vec<(Hash, u64)>) -> Answer<()> {
+pub(super) async fn record(app: &App, account: AccountId, blobs: Vec<(Hash, u64)>) -> Answer<()> {
     let _gate = app.blob_gate.read().await;
-    for (hash, _) in &blobs {
-        // The sweep may have removed a file that was found to be there when the upload began.
-        if app.blobs.size(account, *hash).await?.is_none() {
+    still_there(app, account, blobs.iter().map(|(hash, _)| *hash)).await?;
+    app.store
+        .blob_add(account, blobs, now().plus(app.upload_keep))
+        .await?;
+    Ok(())
+}
+
+/// To be asked with the gate held: the sweep may have removed a file that was found to be there when
+/// the upload began.
+pub(super) async fn still_there(
+    app: &App,
+    account: AccountId,
+    hashes: impl Iterator<Item = Hash>,
+) -> Answer<()> {
+    for hash in hashes {
+        if app.blobs.size(account, hash).await?.is_none() {
             let gone = ApiError::new(
                 ErrorKind::Unavailable,
                 format!("blob {hash} was removed while it was uploaded"),
@@ -149,9 +160,6 @@ async fn record(app: &App, account: AccountId, blobs: Vec<(Hash, u64)>) -> Answe
             return Err(gone.hint("send it again").into());
         }
     }
-    app.store
-        .blob_add(account, blobs, now().plus(app.upload_keep))
-        .await?;
     Ok(())
 }
 
@@ -169,21 +177,9 @@ pub(super) async fn load(
         ));
     };
     let part = Part::asked(headers, size)?;
-    let (_, content) = app
-        .blobs
-        .get(account, hash, part.map_or(0, |p| p.first))
-        .await?;
+    let range = part.map_or(picloud_blob::WHOLE, Part::range);
+    let (_, content) = app.blobs.get(account, hash, range).await?;
     let length = part.map_or(size, Part::length);
-    let mut left = length;
-    let content = content
-        .map(move |bytes| {
-            bytes.map(|mut bytes| {
-                bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-                left -= bytes.len() as u64;
-                bytes
-            })
-        })
-        .take_while(|bytes| ready(bytes.as_ref().map_or(true, |b| !b.is_empty())));
     let status = if part.is_some() {
         StatusCode::PARTIAL_CONTENT
     } else {

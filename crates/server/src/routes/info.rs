@@ -174,7 +174,7 @@ async fn as_text(app: &App, account: AccountId, payload: Payload) -> Answer<Stri
         )
         .hint(format!("GET /v1/blobs/{hash}")));
     }
-    let (_, mut content) = app.blobs.get(account, hash, 0).await?;
+    let (_, mut content) = app.blobs.get(account, hash, picloud_blob::WHOLE).await?;
     let mut bytes = Vec::new();
     while let Some(part) = content.next().await {
         bytes.extend_from_slice(&part.map_err(BlobError::from)?);

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod blobs;
+mod bucket;
 mod deletes;
 mod events;
 mod health;
@@ -55,6 +56,21 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(blobs::missing))
         .routes(routes!(blobs::put_many))
         .routes(routes!(blobs::get, blobs::put))
+        .routes(routes!(bucket::list::bucket))
+        .routes(routes!(bucket::list::list))
+        .routes(routes!(bucket::list::info))
+        .routes(routes!(bucket::get::get, bucket::put::put))
+        .routes(routes!(bucket::many::put_many))
+        .routes(routes!(bucket::many::read_many))
+        .routes(routes!(bucket::change::remove))
+        .routes(routes!(bucket::change::remove_prefix))
+        .routes(routes!(bucket::change::rename))
+        .routes(routes!(bucket::public::make_public))
+        .routes(routes!(bucket::public::make_private))
+        .routes(routes!(bucket::public::get))
+        .routes(routes!(bucket::signed::sign))
+        .routes(routes!(bucket::signed::get, bucket::signed::put))
+        .routes(routes!(bucket::signed::commit))
         .routes(routes!(list::list, submit::submit))
         .routes(routes!(status::status))
         .routes(routes!(waits::wait))

@@ -68,6 +68,12 @@ pub(super) fn head() -> OpenApi {
 
 /// Adds to every operation what holds for all: security and refusals.
 pub(super) fn complete(mut api: OpenApi) -> OpenApi {
+    // The router marks what takes the rest of a path; the document has no such mark.
+    let marked = std::mem::take(&mut api.paths.paths);
+    api.paths.paths = marked
+        .into_iter()
+        .map(|(path, item)| (path.replace("{*", "{"), item))
+        .collect();
     for (path, item) in &mut api.paths.paths {
         let operations = [&mut item.get, &mut item.put, &mut item.post];
         for operation in operations.into_iter().flatten() {
@@ -77,7 +83,7 @@ pub(super) fn complete(mut api: OpenApi) -> OpenApi {
     api
 }
 
-const ALL_KINDS: [ErrorKind; 16] = [
+const ALL_KINDS: [ErrorKind; 18] = [
     ErrorKind::BadRequest,
     ErrorKind::HashMismatch,
     ErrorKind::Unauthorized,
@@ -90,6 +96,8 @@ const ALL_KINDS: [ErrorKind; 16] = [
     ErrorKind::Conflict,
     ErrorKind::WorkerUnknown,
     ErrorKind::TooLarge,
+    ErrorKind::QuotaExceeded,
+    ErrorKind::RangeNotSatisfiable,
     ErrorKind::PythonMissing,
     ErrorKind::Internal,
     ErrorKind::Unavailable,

@@ -2,6 +2,8 @@
 
 use crate::refusal::{Answer, Refusal};
 use axum::http::{HeaderMap, HeaderValue, header};
+use picloud_types::ErrorKind;
+use std::ops::Range;
 
 /// From `first` to `last`, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +39,20 @@ impl Part {
             _ => return Ok(None),
         };
         if part.first >= size {
-            return Err(Refusal::bad_request(format!(
-                "there are only {size} bytes, and the range begins at {}",
-                part.first
-            )));
+            return Err(Refusal::new(
+                ErrorKind::RangeNotSatisfiable,
+                format!(
+                    "there are only {size} bytes, and the range begins at {}",
+                    part.first
+                ),
+            ));
         }
         Ok(Some(part))
+    }
+
+    /// The same, with the end not included.
+    pub(super) fn range(self) -> Range<u64> {
+        self.first..self.last + 1
     }
 
     pub(super) fn length(self) -> u64 {

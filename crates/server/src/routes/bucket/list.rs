@@ -1,0 +1,86 @@
+//! The bucket as a whole, and what is in it.
+
+use super::at_most;
+use crate::{
+    app::Shared,
+    auth::Caller,
+    body::{InQuery, JsonBody},
+    refusal::{Answer, Refusal},
+    routes::openapi::json,
+};
+use axum::{Json, extract::State};
+use picloud_store::{ObjectEntry, ObjectFilter};
+use picloud_types::{
+    api::bucket::{BucketInfo, Keys, ListEntry, ListQuery, ListReply, ObjectInfos},
+    limits::KEYS_PER_REQUEST,
+};
+
+/// How much there is, and what is allowed
+#[utoipa::path(get, path = "/v1/bucket", tag = "bucket", responses((status = 200, description = "About the account's objects", body = BucketInfo)))]
+pub(crate) async fn bucket(State(app): State<Shared>, caller: Caller) -> Answer<Json<BucketInfo>> {
+    let sums = app.store.bucket_sums(caller.account).await?;
+    let folder = app.buckets.folder(&app, caller.account).await?;
+    json(BucketInfo {
+        objects: sums.objects,
+        bytes: sums.bytes,
+        quota_bytes: app.buckets.quota_bytes,
+        object_max_bytes: app.buckets.object_max_bytes,
+        public_url_folder: app.buckets.url(&format!("/public/{folder}/")),
+        direct: app.blobs.is_direct(),
+    })
+}
+
+/// List objects
+#[utoipa::path(get, path = "/v1/bucket/list", tag = "bucket", params(ListQuery), responses((status = 200, description = "A page", body = ListReply)))]
+pub(crate) async fn list(
+    State(app): State<Shared>,
+    caller: Caller,
+    InQuery(query): InQuery<ListQuery>,
+) -> Answer<Json<ListReply>> {
+    let most = KEYS_PER_REQUEST as u32;
+    let limit = query.limit.unwrap_or(most);
+    if !(1..=most).contains(&limit) {
+        return Err(Refusal::bad_request(format!(
+            "limit is {limit}, and a page has 1 to {most} entries"
+        )));
+    }
+    let filter = ObjectFilter {
+        prefix: query.prefix,
+        folders: query.folders,
+        marker: query.marker,
+    };
+    let page = app.store.object_list(caller.account, filter, limit).await?;
+    let mut entries = Vec::with_capacity(page.entries.len());
+    for entry in page.entries {
+        entries.push(match entry {
+            ObjectEntry::Object(object) => {
+                ListEntry::Object(app.buckets.info(&app, caller.account, object).await?)
+            }
+            ObjectEntry::Folder(folder) => ListEntry::Folder { folder },
+        });
+    }
+    json(ListReply {
+        entries,
+        truncated: page.truncated,
+    })
+}
+
+/// About single objects
+#[utoipa::path(post, path = "/v1/bucket/info", tag = "bucket", request_body = Keys,
+    responses((status = 200, description = "In the order asked, null for those that are not there", body = ObjectInfos)))]
+pub(crate) async fn info(
+    State(app): State<Shared>,
+    caller: Caller,
+    JsonBody(request): JsonBody<Keys>,
+) -> Answer<Json<ObjectInfos>> {
+    at_most(request.keys.len())?;
+    let found = app.store.object_find(caller.account, request.keys).await?;
+    let mut objects = Vec::with_capacity(found.len());
+    for object in found {
+        objects.push(match object {
+            Some(object) => Some(app.buckets.info(&app, caller.account, object).await?),
+            None => None,
+        });
+    }
+    json(ObjectInfos { objects })
+}
