@@ -55,8 +55,12 @@ def prefix_of(prefix: Prefix) -> str:
         raise TypeError(f"a prefix is a string or a list of strings, not {type(prefix).__name__}")
     if text.startswith("/"):
         raise ValueError(f"the prefix {text!r} begins with a slash: leave it out, all paths begin at the top")
-    if text:
-        _checked(text[:-1] if text.endswith("/") else text)
+    if text.endswith("/"):
+        _checked(text[:-1])
+    elif text:
+        # Its last part may go on: `..` is how `...` and `..x` begin.
+        folder, _, last = text.rpartition("/")
+        _checked(f"{folder}/{last}x" if folder else f"{last}x")
     return text
 
 

@@ -64,7 +64,7 @@ def test_a_prefix_is_a_text_or_its_parts_with_or_without_the_last_slash(prefix: 
 
 
 @pytest.mark.parametrize(
-    "prefix", ["/a", "a//", "a//b", "..", ["a", "", "b"], ["a", "..", "b"], ["a\n"], "a/\0"]
+    "prefix", ["/a", "a//", "a//b", "../", "../x", ["a", "", "b"], ["a", "..", "b"], ["a\n"], "a/\0"]
 )
 def test_a_prefix_is_held_to_the_same_rules(prefix: object) -> None:
     with pytest.raises(ValueError):
