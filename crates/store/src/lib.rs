@@ -13,15 +13,18 @@ mod model;
 mod objects;
 pub mod sqlite;
 mod usage;
+mod volumes;
 
 pub use error::StoreError;
 pub use model::*;
 pub use objects::*;
 pub use usage::*;
+pub use volumes::*;
 
 use async_trait::async_trait;
 use picloud_types::{
     AccountId, ApiKey, Hash, Jid, JidSet, ObjectKey, SpecId, Stream, Timestamp, WorkerId,
+    api::volumes::Volume,
 };
 use std::collections::BTreeMap;
 
@@ -307,6 +310,32 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     async fn bucket_folder(&self, account: AccountId, folder: &str) -> Result<String>;
     /// The account whose folder has this name.
     async fn bucket_by_folder(&self, folder: &str) -> Result<Option<AccountId>>;
+
+    // Volumes: names for trees of files.
+
+    /// Makes an empty volume. A name in use is `Conflict`.
+    async fn volume_create(
+        &self,
+        account: AccountId,
+        new: VolumeNew,
+        now: Timestamp,
+    ) -> Result<Volume>;
+    /// Volumes of an account, in the order of the bytes of their names.
+    async fn volume_list(&self, account: AccountId) -> Result<Vec<Volume>>;
+    /// The volumes with these names, in the order asked; none for a name without one.
+    async fn volume_find(
+        &self,
+        account: AccountId,
+        names: Vec<String>,
+    ) -> Result<Vec<Option<Volume>>>;
+    /// Removes a volume, which no longer needs its blobs. `NotFound` without it.
+    async fn volume_delete(&self, account: AccountId, name: &str) -> Result<()>;
+    /// The volume is another tree from now on, and needs its blobs; those of the old one are kept
+    /// until `keep_until` at least. One that is that tree already stays as it is.
+    ///
+    /// - A volume that is not `base`, or no longer, is `Conflict`; one that does not exist is `NotFound`.
+    /// - A blob that the account lacks, or has in another size, is `BlobMissing`; nothing changes.
+    async fn volume_tree_put(&self, new: TreeNew) -> Result<Volume>;
 
     // Housekeeping.
 

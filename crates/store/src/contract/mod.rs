@@ -20,6 +20,7 @@ pub mod samples;
 pub mod submit;
 pub mod upkeep;
 pub mod usage;
+pub mod volumes;
 pub mod workers;
 
 pub use fixture::{NOW, World};
@@ -173,6 +174,14 @@ macro_rules! store_contract {
                 the_ledger_stays_when_jobs_are_deleted,
                 absurd_figures_do_not_make_reports_fail,
                 a_core_type_without_a_price_costs_nothing,
+            ],
+            volumes: [
+                volumes_are_found_and_listed_by_name,
+                a_tree_replaces_the_one_it_began_from_and_no_other,
+                a_tree_whose_blobs_are_missing_is_refused_and_nothing_changes,
+                blobs_of_a_tree_stay_and_those_of_an_old_one_for_a_while,
+                a_deleted_volume_leaves_nothing,
+                volumes_of_accounts_are_apart,
             ],
             workers: [
                 lives_are_listed_with_what_they_run,

@@ -50,6 +50,7 @@ mod sync;
 #[cfg(test)]
 mod trouble;
 mod verbs;
+mod volumes;
 mod workers;
 mod writer;
 

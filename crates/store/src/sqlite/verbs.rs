@@ -2,18 +2,19 @@
 
 use super::{
     SqliteStore, accounts, blobs, claim, delete, housekeeping, kill, ledger, list, look,
-    object_rows, objects, output, readers::Size, report, samples, specs::Prepared, submit, workers,
+    object_rows, objects, output, readers::Size, report, samples, specs::Prepared, submit, volumes,
+    workers,
 };
 use crate::{
     Account, AttemptOf, Backlog, BucketSums, Claimed, Ended, JobDetail, JobFilter, JobLive,
     JobResult, Key, Kill, Object, ObjectFilter, ObjectNew, ObjectPage, OutputSlice, Pick, Progress,
-    Report, Reported, Result, Series, SpecRow, StatusRun, Store, Submission, Submitted,
-    UsageFilter, UsageSums, Worker, WorkerNew, WorkerRegistered,
+    Report, Reported, Result, Series, SpecRow, StatusRun, Store, Submission, Submitted, TreeNew,
+    UsageFilter, UsageSums, VolumeNew, Worker, WorkerNew, WorkerRegistered,
 };
 use async_trait::async_trait;
 use picloud_types::{
     AccountId, ApiKey, Attempt, Hash, Jid, JidSet, JobState, ObjectKey, Payload, SpecId, Stream,
-    Timestamp, WorkerId,
+    Timestamp, WorkerId, api::volumes::Volume,
 };
 use std::collections::BTreeMap;
 
@@ -442,6 +443,42 @@ impl Store for SqliteStore {
         let folder = folder.to_owned();
         self.read(Size::Few, move |r| object_rows::by_folder(&r.db, &folder))
             .await
+    }
+
+    async fn volume_create(
+        &self,
+        account: AccountId,
+        new: VolumeNew,
+        now: Timestamp,
+    ) -> Result<Volume> {
+        self.write(SYNCED, move |w| volumes::create(w, account, new, now))
+            .await
+    }
+
+    async fn volume_list(&self, account: AccountId) -> Result<Vec<Volume>> {
+        self.read_synced(Size::Many, move |r| volumes::list(&r.db, account))
+            .await
+    }
+
+    async fn volume_find(
+        &self,
+        account: AccountId,
+        names: Vec<String>,
+    ) -> Result<Vec<Option<Volume>>> {
+        self.read_synced(size(names.len() as u64), move |r| {
+            volumes::find(&r.db, account, &names)
+        })
+        .await
+    }
+
+    async fn volume_delete(&self, account: AccountId, name: &str) -> Result<()> {
+        let name = name.to_owned();
+        self.write(SYNCED, move |w| volumes::delete(w, account, &name))
+            .await
+    }
+
+    async fn volume_tree_put(&self, new: TreeNew) -> Result<Volume> {
+        volumes::tree_put(self, new).await
     }
 
     async fn housekeep(&self, before: Timestamp) -> Result<()> {

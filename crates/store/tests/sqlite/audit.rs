@@ -10,7 +10,8 @@ const DAMAGE: &[(&str, &str)] = &[
     ("references to blobs", "SELECT hex(hash), refs FROM blobs AS b WHERE refs <>
         (SELECT count(*) FROM job_args AS a JOIN jobs USING (jid) WHERE a.blob_hash = b.hash AND account_id = b.account_id) +
         (SELECT count(*) FROM job_outcomes AS o JOIN jobs USING (jid) WHERE o.blob_hash = b.hash AND account_id = b.account_id) +
-        (SELECT count(*) FROM spec_blobs AS s JOIN specs ON id = spec_id WHERE s.hash = b.hash AND account_id = b.account_id)"),
+        (SELECT count(*) FROM spec_blobs AS s JOIN specs ON id = spec_id WHERE s.hash = b.hash AND account_id = b.account_id) +
+        (SELECT count(*) FROM volume_blobs AS v JOIN volumes ON id = volume_id WHERE v.hash = b.hash AND account_id = b.account_id)"),
     ("jobs without specs", "SELECT jid, spec_id FROM jobs WHERE spec_id NOT IN (SELECT id FROM specs)"),
     ("jobs without arguments", "SELECT jid, 0 FROM jobs WHERE jid NOT IN (SELECT jid FROM job_args)"),
     ("arguments without jobs", "SELECT jid, 0 FROM job_args WHERE jid NOT IN (SELECT jid FROM jobs)"),
@@ -27,6 +28,7 @@ const DAMAGE: &[(&str, &str)] = &[
     ("costs that the ledger lacks", "SELECT account_id, cost FROM (SELECT account_id, total(cost_pico) AS cost, total(core_ms) AS ms FROM job_outcomes JOIN jobs USING (jid) GROUP BY account_id) AS o
         WHERE min(cost, 9223372036854775807.0) > (SELECT total(cost_pico) FROM usage_daily WHERE account_id = o.account_id) OR ms > (SELECT total(core_ms) FROM usage_daily WHERE account_id = o.account_id)"),
     ("blobs of specs that are gone", "SELECT spec_id, 0 FROM spec_blobs WHERE spec_id NOT IN (SELECT id FROM specs)"),
+    ("blobs of volumes that are gone", "SELECT volume_id, 0 FROM volume_blobs WHERE volume_id NOT IN (SELECT id FROM volumes)"),
     ("waiting exactly with a gate", "SELECT jid, state FROM jobs WHERE (state = 0) <> (gate_id IS NOT NULL)"),
     ("waiting without a gate's row", "SELECT jid, gate_id FROM jobs WHERE state = 0 AND gate_id NOT IN (SELECT id FROM gates)"),
     ("open members of gates", "SELECT id, open_count FROM gates WHERE open_count < 1 OR open_count <> (SELECT count(*) FROM gate_members WHERE gate_id = gates.id)"),
