@@ -111,7 +111,7 @@ class Site:
         url = self.server.url.rstrip("/") + "/healthz"
 
         def ask() -> None:
-            while not over.wait(0.05):
+            while health.answers == 0 or not over.wait(0.05):
                 began = time.monotonic()
                 try:
                     with urllib.request.urlopen(url, timeout=10) as reply:
@@ -130,6 +130,19 @@ class Site:
             thread.join(15)
         assert not health.failures and health.answers > 0, health
         assert health.slowest_s < HEALTH_S, health
+
+    @contextlib.contextmanager
+    def running(
+        self, function: Callable[..., Any], *arguments: Any, by: str, **options: Any
+    ) -> Iterator[int]:
+        """A job that runs meanwhile, and must still do so in the end."""
+        jid = self.start(function, *arguments, by=by, **options)
+        self.cloud.wait_for.status(jid, "processing", timeout=10)
+        try:
+            yield jid
+            assert self.become(by).status(jid) == "processing"
+        finally:
+            self.become(by).kill(jid)
 
     # What is left
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def test_files_of_the_server_and_of_the_machine_are_not_there(site: Site) -> Non
     said = site.run(looking.read, paths)
     # Below them may be the interpreter that jobs run; that much of the way to it is in sight.
     seen = {path: got for path, got in said.items() if got.startswith(GOT_THROUGH)}
-    own = {"/root", str(Path.home()), str(site.server.directory), str(data)}
+    own = {"/root", str(Path.home()), str(site.server.directory), str(data), str(data / "worker")}
     assert set(seen) <= own, seen
     for path, got in seen.items():
         assert not any(secret in got for secret in (".ssh", ".bashrc", "picloud.db", "worker.token")), (
@@ -96,7 +97,7 @@ def test_what_others_gave_their_jobs_is_not_left_in_the_memory_that_jobs_are_for
         site.run(os.getpid, by="neighbour", _os_env_vars={"PASSWORD": mark, "FILLER": mark * 20})
     assert site.run(looking.remember, [mark[::-1] for mark in marks], _type="c2") == []
     own = site.run(looking.remember, [marks[0][::-1]], _os_env_vars={"PASSWORD": marks[0]}, _type="c2")
-    assert own == [marks[0]], "it would have been found"
+    assert own == [marks[0][::-1]], "it would have been found"
 
 
 @pytest.fixture
@@ -126,17 +127,10 @@ def test_unix_sockets_of_the_machine_are_out_of_reach(site: Site, listeners: lis
 
 
 def test_other_processes_can_be_neither_signalled_nor_looked_into(site: Site) -> None:
-    import time
-
-    victim = site.start(time.sleep, 30, by="neighbour")
-    site.cloud.wait_for.status(victim, "processing", timeout=10)
-    worker = site.server.descendants()
-    pids = {os.getpid(), site.server.ready.pid, *worker, *executors(site.server), threading.get_native_id()}
-    # 1 is the init of its own sandbox there.
-    said = site.run(looking.touch_processes, sorted(pids | {1}), _type="c2")
+    with site.running(time.sleep, 60, by="neighbour"):
+        pids = {os.getpid(), threading.get_native_id(), site.server.ready.pid, *site.server.descendants()}
+        assert len(executors(site.server)) == 2, "the neighbour's and its init are among them"
+        # 1 is the init of its own sandbox there.
+        said = site.run(looking.touch_processes, sorted(pids | {1}), _type="c2")
     through = {name: got for name, got in said.items() if got.startswith(GOT_THROUGH)}
-    # Of init the limits may be read, no more.
-    assert set(through) <= {"signal 0 to 1", "group signal to 1"}, through
-    site.become("neighbour")
-    assert site.cloud.status(victim) == "processing"
-    site.cloud.kill(victim)
+    assert through == {}
