@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from ._errors import CloudException, DamagedError
 from ._frames import dumps, encode, read_frames, read_header
+from ._hashing import Hasher
 from ._http import Connection
 from ._object_keys import quoted
 from ._wire import Body
@@ -63,21 +64,16 @@ class Objects:
         self, key: str, file: IO[bytes], size: int, content_type: str = "", progress: Progress | None = None
     ) -> Info:
         """Uploads so many bytes of a seekable file from where it stands. Readers see all of it or nothing."""
-        source = Hashed(file, progress)
-        headers = {}
-        if size <= ANNOUNCED_BYTES:
-            headers["X-Picloud-Sha256"] = source.hash(size)
-        for last in (False, True):
-            path = f"/v1/bucket/objects/{quoted(key)}"
-            timeout = size / SLOWEST_BYTES_PER_SECOND
-            reply = self.connection.request(
-                "PUT", path, Body(source, size), content_type, timeout, headers=headers
-            )
-            info: Info = json.loads(bytes(reply.body))
-            if info["sha256"] == source.digest.hexdigest():
-                return info
-            if last:
-                break
+        path, timeout = f"/v1/bucket/objects/{quoted(key)}", size / SLOWEST_BYTES_PER_SECOND
+        with Hasher(size) as digest:
+            source = Hashed(file, digest, progress)
+            headers = {"X-Picloud-Sha256": source.hash(size)} if size <= ANNOUNCED_BYTES else {}
+            for _ in range(2):
+                body = Body(source, size)
+                reply = self.connection.request("PUT", path, body, content_type, timeout, headers=headers)
+                info: Info = json.loads(bytes(reply.body))
+                if info["sha256"] == digest.hexdigest():
+                    return info
         self.remove([key])
         raise DamagedError(f"{key} arrived damaged, twice, and was removed")
 
@@ -195,12 +191,12 @@ class Objects:
 class Hashed:
     """A file to be sent, hashed as it is read. Going back to its start begins anew."""
 
-    def __init__(self, file: IO[bytes], progress: Progress | None = None) -> None:
+    def __init__(self, file: IO[bytes], digest: Hasher, progress: Progress | None = None) -> None:
         self._file = file
         self._start = file.tell()
+        self._digest = digest
         self._progress = progress
         self._sent = 0
-        self.digest = hashlib.sha256()
 
     def hash(self, size: int) -> str:
         """The SHA-256 of so many bytes from the start."""
@@ -209,13 +205,13 @@ class Hashed:
         while size:
             size -= len(self.read(min(size, 1 << 20)))
         self._progress, self._sent = progress, 0
-        return self.digest.hexdigest()
+        return self._digest.hexdigest()
 
     def seek(self, position: int) -> None:
         """To the start of the content; nothing else is asked for."""
         assert position == 0, "a body is sent from its start"
         self._file.seek(self._start)
-        self.digest = hashlib.sha256()
+        self._digest.renew()
         if self._progress is not None:
             self._progress.add(-self._sent)
         self._sent = 0
@@ -225,7 +221,7 @@ class Hashed:
         piece = self._file.read(size)
         if not piece:
             raise CloudException("the file became shorter while it was sent", kind="changed", retry=True)
-        self.digest.update(piece)
+        self._digest.update(piece)
         self._sent += len(piece)
         if self._progress is not None:
             self._progress.add(len(piece))

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import IO, TYPE_CHECKING, Any
 
 from ._errors import CloudException
+from ._hashing import Hasher
 from ._objects import Hashed, Objects
 from ._wire import BadReply, Body, Line, Target
 
@@ -71,7 +72,7 @@ def put_direct(objects: Objects, key: str, file: IO[bytes], progress: Progress) 
     """Uploads past the server. False if the store cannot be reached from here."""
     upload = _announced(file)
     signed = SignedURL(objects.sign(key, "put", 3600, upload))
-    source = Hashed(file, progress)
+    source = Hashed(file, Hasher(0), progress)
     try:
         line = _line(signed)
         try:

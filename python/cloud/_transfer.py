@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from ._errors import DamagedError
+from ._hashing import Hasher
 from ._object_reader import ObjectRange
 from ._objects import Objects
 from ._progress import Progress
@@ -84,21 +84,30 @@ def _get_once(
                 if digest is None:
                     source.reopen()
             if digest is None:
-                digest = _receive(source, file, bar)
+                digest = _receive(source, file, total, bar)
         if whole and digest != source.sha256:
             raise DamagedError
 
 
-def _receive(source: ObjectRange, file: IO[bytes], progress: Progress) -> str:
+def _receive(source: ObjectRange, file: IO[bytes], total: int, progress: Progress) -> str:
     """Copies all that is left into a file; the SHA-256 of it."""
-    digest = hashlib.sha256()
-    buffer = memoryview(bytearray(PIECE_BYTES))
-    while size := source.readinto(buffer):
-        piece = buffer[:size]
-        digest.update(piece)
-        file.write(piece)
-        progress.add(size)
-    return digest.hexdigest()
+    with Hasher(total) as digest:
+        # Two in turns: while one is hashed, the other is filled.
+        buffers = [memoryview(bytearray(min(PIECE_BYTES, total + 1))) for _ in range(2)]
+        while size := _fill(source, buffers[0]):
+            piece = buffers[0][:size]
+            digest.update(piece)
+            file.write(piece)
+            progress.add(size)
+            buffers.reverse()
+        return digest.hexdigest()
+
+
+def _fill(source: ObjectRange, buffer: memoryview) -> int:
+    filled = 0
+    while filled < len(buffer) and (count := source.readinto(buffer[filled:])):
+        filled += count
+    return filled
 
 
 @contextlib.contextmanager
