@@ -19,6 +19,7 @@ mod refusal;
 mod routes;
 mod server;
 mod tls;
+mod trees;
 mod waiters;
 mod watch;
 

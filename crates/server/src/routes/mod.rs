@@ -22,6 +22,7 @@ mod service;
 mod status;
 mod submit;
 mod usage;
+mod volumes;
 mod waits;
 mod worker_blobs;
 mod worker_pull;
@@ -81,6 +82,12 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(output::output))
         .routes(routes!(series::series))
         .routes(routes!(events::events))
+        .routes(routes!(volumes::list, volumes::create))
+        .routes(routes!(volumes::get, volumes::delete))
+        .routes(routes!(volumes::put_tree))
+        .routes(routes!(volumes::ls))
+        .routes(routes!(volumes::mkdir))
+        .routes(routes!(volumes::rm))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::activate))
         .routes(routes!(keys::deactivate))

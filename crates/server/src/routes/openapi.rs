@@ -44,6 +44,7 @@ hint, and whether the same request may succeed later.";
     components(schemas(ErrorBody)),
     tags(
         (name = "jobs", description = "Making, watching and ending jobs"),
+        (name = "volumes", description = "Directory trees, shown to jobs"),
         (name = "blobs", description = "Content-addressed uploads, each account its own"),
         (name = "account", description = "Accounts and their API keys"),
         (name = "service", description = "The server itself"),

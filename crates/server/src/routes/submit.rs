@@ -1,6 +1,6 @@
 //! Making jobs.
 
-use super::{openapi::json, service::python_missing};
+use super::{openapi::json, service::python_missing, volumes};
 use crate::{
     app::{App, Shared, now},
     auth::{Caller, secret_new},
@@ -46,6 +46,7 @@ pub(super) async fn submit(
     check_request(&header)?;
     check_spec(&app, &header.spec)?;
     check_payloads(&app, &function, &args)?;
+    volumes::check_spec(&app, caller.account, &header.spec).await?;
     if app.fleet.count() > 0 && !app.fleet.has_python(&header.spec.python) {
         return Err(python_missing(&app, &header.spec.python));
     }

@@ -1,6 +1,6 @@
 //! Workers fetch work: a request that hangs until there is some.
 
-use super::{openapi::framed, workers::contact};
+use super::{openapi::framed, volumes, workers::contact};
 use crate::{
     app::{App, Shared},
     auth::Agent,
@@ -41,7 +41,7 @@ pub(super) async fn pull(
     let deadline = Instant::now() + wait;
     let kills = kills(&app, worker).await?;
     if !kills.is_empty() {
-        return Ok(answer(&app, &Claimed::default(), kills));
+        return answer(&app, &Claimed::default(), kills).await;
     }
     let Some((number, reply)) = app.fleet.pull_begin(worker, &request) else {
         return Err(StoreError::WorkerUnknown(worker).into());
@@ -58,14 +58,13 @@ pub(super) async fn pull(
             app.metrics
                 .jobs_claimed
                 .fetch_add(claimed.jobs.len() as u64, Ordering::Relaxed);
-            Ok(answer(&app, &claimed, Vec::new()))
+            answer(&app, &claimed, Vec::new()).await
         }
-        Some(Reply::Look) => Ok(answer(
-            &app,
-            &Claimed::default(),
-            self::kills(&app, worker).await?,
-        )),
-        None => Ok(answer(&app, &Claimed::default(), Vec::new())),
+        Some(Reply::Look) => {
+            let kills = self::kills(&app, worker).await?;
+            answer(&app, &Claimed::default(), kills).await
+        }
+        None => answer(&app, &Claimed::default(), Vec::new()).await,
     }
 }
 
@@ -132,7 +131,7 @@ async fn kills(app: &App, worker: WorkerId) -> Answer<Vec<AttemptRef>> {
         .collect())
 }
 
-fn answer(app: &App, claimed: &Claimed, kills: Vec<AttemptRef>) -> Response {
+async fn answer(app: &App, claimed: &Claimed, kills: Vec<AttemptRef>) -> Answer<Response> {
     let mut header = PullHeader {
         kills,
         ..PullHeader::default()
@@ -147,7 +146,7 @@ fn answer(app: &App, claimed: &Claimed, kills: Vec<AttemptRef>) -> Response {
             compute_units: needs.map_or(1.0, |n| n.units),
             memory_bytes: needs.map_or(0, |n| n.memory_bytes),
             own_ip: needs.is_some_and(|n| n.own_ip),
-            mounts: Vec::new(),
+            mounts: volumes::mounts(app, row.account, &row.spec).await?,
         });
     }
     header.jobs.reserve(claimed.jobs.len());
@@ -167,5 +166,5 @@ fn answer(app: &App, claimed: &Claimed, kills: Vec<AttemptRef>) -> Response {
     for job in &claimed.jobs {
         frames.push(&job.args.encode());
     }
-    framed(frames.finish())
+    Ok(framed(frames.finish()))
 }
