@@ -14,6 +14,7 @@ use crate::{
     report::Outbox,
     session::Line,
     verdict,
+    volumes::VolumeCache,
 };
 use picloud_client::Pulled;
 use picloud_types::{
@@ -99,6 +100,7 @@ pub(crate) struct Agent {
 pub(crate) struct Equipment {
     pub(crate) limits: Limits,
     pub(crate) code: Arc<CodeCache>,
+    pub(crate) volumes: Arc<VolumeCache>,
     pub(crate) blobs: Arc<BlobCache>,
     pub(crate) results: std::path::PathBuf,
     pub(crate) grace: Duration,
@@ -125,6 +127,7 @@ impl Agent {
             fork: Arc::new(ForkContext {
                 shared: Arc::clone(&shared),
                 code: equipment.code,
+                volumes: equipment.volumes,
                 nursery: equipment.nursery,
             }),
             shared,
@@ -411,7 +414,9 @@ impl Agent {
     }
 
     fn add_spec(&mut self, about: PulledSpec, function: Pickle) {
-        if self.specs.contains_key(&about.id) {
+        // What its volumes are may have changed since.
+        let known = self.specs.get(&about.id);
+        if known.is_some_and(|spec| spec.context.mounts == about.mounts) {
             return;
         }
         if self.specs.len() >= SPECS_MAX {

@@ -10,6 +10,7 @@ use crate::{
     frames::ForkLimits,
     job::{Context, Share},
     view::View,
+    volumes::LaidTree,
     worker::{IsolationChoice, NetworkChoice, Options},
 };
 use addresses::{Address, Addresses};
@@ -17,15 +18,12 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use picloud_sandbox::network::{Attached, Meter, SourceAddress};
 use picloud_sandbox::{
     cgroup::{Cgroup, Cgroups, GroupLimits, Version},
-    layout::{HOME, Layout, Own, UID},
+    layout::{Entry, HOME, Layout, Own, UID},
     namespaces::{self, Network},
     seccomp,
     user::{self, Ids},
 };
-use picloud_types::{
-    AccountId,
-    api::workers::{Confinement, Isolation, Limits},
-};
+use picloud_types::api::workers::{Confinement, Isolation, Limits};
 use slots::{Slot, Slots};
 use std::{
     fs, io,
@@ -86,6 +84,8 @@ pub(crate) struct Cell {
     pub(crate) in_sandbox: bool,
     pub(crate) processes: u32,
     pub(crate) open_files: u32,
+    /// What it is shown stays on disk as long as it lives.
+    _trees: Vec<Arc<LaidTree>>,
     _attached: Vec<Attached>,
     _address: Option<Address>,
     _slot: Slot,
@@ -218,9 +218,11 @@ impl Confine {
         layout: &Layout,
         scratch: &Path,
         code: Option<&Path>,
+        trees: Vec<Arc<LaidTree>>,
     ) -> Result<(Cell, Entrance), String> {
         let slot = self.slots.take()?;
         let share = context.share;
+        let volumes = mounted(context, layout, &trees)?;
         let file = |what: &str, error: io::Error| format!("{what}: {error}");
         for name in [HOME_DIR, TMP_DIR, RESULTS] {
             let dir = scratch.join(name);
@@ -230,6 +232,8 @@ impl Confine {
                     .map_err(|e| file("a directory could not be given away", e))?;
             }
         }
+        homes(&scratch.join(HOME_DIR), &volumes, slot.outside(UID))
+            .map_err(|e| file("a directory for a volume could not be made", e))?;
         // Programs of one job may have several users inside.
         let open = fs::Permissions::from_mode(0o1777);
         fs::set_permissions(scratch.join(TMP_DIR), open)
@@ -261,7 +265,7 @@ impl Confine {
             false => View::default(),
         };
         let namespaces = match self.isolation.is_sandbox() {
-            true => Some(self.namespaces(context.account, layout, &slot, share, scratch, code)?),
+            true => Some(self.namespaces(context, layout, &slot, scratch, code, volumes)?),
             false => None,
         };
         let in_sandbox = namespaces.is_some();
@@ -292,6 +296,7 @@ impl Confine {
             in_sandbox,
             processes: self.processes,
             open_files: self.open_files,
+            _trees: trees,
             _attached: attached,
             _address: address,
             _slot: slot,
@@ -329,21 +334,28 @@ impl Confine {
 
     fn namespaces(
         &self,
-        account: AccountId,
+        context: &Context,
         layout: &Layout,
         slot: &Slot,
-        share: Share,
         scratch: &Path,
         code: Option<&Path>,
+        volumes: Vec<(PathBuf, PathBuf)>,
     ) -> Result<Vec<(&'static str, OwnedFd)>, String> {
+        let share = context.share;
         let view = View::new(self.state_dir.clone(), INSIDE.into());
-        let blobs = self.state_dir.join("blobs").join(account.to_string());
+        let blobs = self
+            .state_dir
+            .join("blobs")
+            .join(context.account.to_string());
         fs::create_dir_all(&blobs).map_err(|e| format!("{}: {e}", blobs.display()))?;
         let shown = [Some(blobs.as_path()), code].into_iter().flatten();
         let own = Own {
             cores: share.cores,
             memory_bytes: share.memory_bytes,
-            read_only: shown.map(|p| (p.to_owned(), view.inside(p))).collect(),
+            read_only: shown
+                .map(|p| (p.to_owned(), view.inside(p)))
+                .chain(volumes)
+                .collect(),
             writable: vec![
                 (scratch.join(TMP_DIR), "/tmp".into()),
                 (scratch.join(HOME_DIR), HOME.into()),
@@ -392,6 +404,55 @@ impl Cell {
         let (meter, slot) = self.meter.as_ref()?;
         Some(meter.read(*slot))
     }
+}
+
+/// Where the trees of a context are and where they are to be seen. Never within what is shown of the
+/// host, where making a place to mount them would change the host.
+fn mounted(
+    context: &Context,
+    layout: &Layout,
+    trees: &[Arc<LaidTree>],
+) -> Result<Vec<(PathBuf, PathBuf)>, String> {
+    let mut mounted = Vec::with_capacity(trees.len());
+    for (mount, tree) in context.mounts.iter().zip(trees) {
+        let target = PathBuf::from(&mount.mount_path);
+        let clash = |e: &&Entry| {
+            let at = e.target();
+            let is_place = matches!(e, Entry::Dir { .. });
+            (!is_place && target.starts_with(at)) || (at != target && at.starts_with(&target))
+        };
+        if let Some(entry) = layout.entries.iter().find(clash) {
+            return Err(format!(
+                "volume {} cannot be seen at {}: {} belongs to the system of this worker",
+                mount.volume,
+                mount.mount_path,
+                entry.target().display()
+            ));
+        }
+        mounted.push((tree.dir().to_owned(), target));
+    }
+    Ok(mounted)
+}
+
+/// Makes the directories that lead to what is mounted in a job's home: they are the job's own.
+fn homes(home: &Path, volumes: &[(PathBuf, PathBuf)], uid: Option<u32>) -> io::Result<()> {
+    for (_, target) in volumes {
+        let Ok(below) = target.strip_prefix(HOME) else {
+            continue;
+        };
+        let mut at = home.to_owned();
+        for part in below {
+            at.push(part);
+            match fs::create_dir(&at) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                made => made?,
+            }
+            if let Some(uid) = uid {
+                chown(&at, Some(uid), Some(uid))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// How ids of sandboxes are made under an isolation.

@@ -6,6 +6,7 @@ use crate::{
     executor::{Ends, Executor, ExecutorId, Order, Process, Shared},
     job::Context,
     pythons::Pythons,
+    volumes::{LaidTree, VolumeCache},
     zygote::{ForkPlan, Zygote},
 };
 use nix::{fcntl::OFlag, unistd::pipe2};
@@ -36,6 +37,7 @@ const ATTEMPTS: u32 = 4;
 pub(crate) struct ForkContext {
     pub(crate) shared: Arc<Shared>,
     pub(crate) code: Arc<CodeCache>,
+    pub(crate) volumes: Arc<VolumeCache>,
     pub(crate) nursery: Nursery,
 }
 
@@ -67,7 +69,7 @@ pub(crate) async fn try_out(nursery: &Nursery) -> Result<(), String> {
         own_ip: false,
         mounts: Vec::new(),
     };
-    let process = fork_once(nursery, &Context::of(&about), None).await?;
+    let process = fork_once(nursery, &Context::of(&about), None, Vec::new()).await?;
     let Process {
         mut ends,
         forked,
@@ -112,9 +114,10 @@ pub(crate) async fn fork(
             Some(code.map_err(|e| e.to_string())?)
         }
     };
+    let trees = trees(fork, context).await?;
     let mut pause = Duration::from_millis(50);
     for attempt in 1.. {
-        match fork_once(&fork.nursery, context, code.clone()).await {
+        match fork_once(&fork.nursery, context, code.clone(), trees.clone()).await {
             Ok(process) => {
                 let shared = Arc::clone(&fork.shared);
                 return Ok(Executor::new(id, shared, orders, process));
@@ -130,13 +133,33 @@ pub(crate) async fn fork(
     unreachable!("the loop ends by returning")
 }
 
+/// The volumes of a context, laid out.
+async fn trees(fork: &ForkContext, context: &Context) -> Result<Vec<Arc<LaidTree>>, String> {
+    if let Some(name) = context.lost_volumes.first() {
+        return Err(format!("volume {name} was deleted after the job was made"));
+    }
+    if !context.mounts.is_empty() && !fork.nursery.confine.about().isolation.is_sandbox() {
+        return Err(
+            "volumes need a sandbox, and this worker runs jobs as plain processes".to_owned(),
+        );
+    }
+    let mut trees = Vec::with_capacity(context.mounts.len());
+    for mount in &context.mounts {
+        let line = &fork.shared.line;
+        let tree = fork.volumes.get(line, context.account, mount.tree).await;
+        trees.push(tree.map_err(|e| format!("volume {} is not at hand: {e}", mount.volume))?);
+    }
+    Ok(trees)
+}
+
 async fn fork_once(
     nursery: &Nursery,
     context: &Context,
     code: Option<Arc<CodeVersion>>,
+    trees: Vec<Arc<LaidTree>>,
 ) -> Result<Process, String> {
     let zygote = nursery.pythons.zygote(&context.python).await?;
-    let confined = confine(nursery, context, &zygote, code.as_deref()).await?;
+    let confined = confine(nursery, context, &zygote, code.as_deref(), trees).await?;
     let Confined {
         scratch,
         cell,
@@ -196,6 +219,7 @@ async fn confine(
     context: &Context,
     zygote: &Arc<Zygote>,
     code: Option<&CodeVersion>,
+    trees: Vec<Arc<LaidTree>>,
 ) -> Result<Confined, String> {
     let (confine, zygote) = (Arc::clone(&nursery.confine), Arc::clone(zygote));
     let (context, parent) = (context.clone(), nursery.scratch.clone());
@@ -208,7 +232,8 @@ async fn confine(
         std::fs::set_permissions(scratch.path(), open).map_err(|e| e.to_string())?;
         let software = &zygote.about.software;
         let layout = zygote.layout.get_or_init(|| confine.layout(software));
-        let (cell, entrance) = confine.build(&context, layout, scratch.path(), code.as_deref())?;
+        let (cell, entrance) =
+            confine.build(&context, layout, scratch.path(), code.as_deref(), trees)?;
         Ok(Confined {
             scratch,
             cell,

@@ -4,7 +4,7 @@ use crate::blobs::CachedBlob;
 use bytes::Bytes;
 use picloud_types::{
     AccountId, Hash, JobSpec, SpecId,
-    api::workers::{AttemptRef, PulledSpec},
+    api::workers::{AttemptRef, Mount, PulledSpec},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -16,6 +16,10 @@ pub(crate) struct Context {
     pub(crate) code_version: Option<Hash>,
     pub(crate) os_env_vars: BTreeMap<String, String>,
     pub(crate) share: Share,
+    /// Volumes with the trees they are, in the order of paths.
+    pub(crate) mounts: Vec<Mount>,
+    /// Volumes that were deleted since the job was made.
+    pub(crate) lost_volumes: Vec<String>,
 }
 
 /// How much of the machine a job gets.
@@ -32,6 +36,7 @@ pub(crate) struct Share {
 impl Context {
     pub(crate) fn of(about: &PulledSpec) -> Self {
         let spec = &about.spec;
+        let is_lost = |name: &&String| !about.mounts.iter().any(|m| m.volume == **name);
         Self {
             account: about.account,
             python: spec.python.clone(),
@@ -43,6 +48,8 @@ impl Context {
                 milliunits: (about.compute_units * 1_000.0).round() as u64,
                 own_ip: about.own_ip,
             },
+            mounts: about.mounts.clone(),
+            lost_volumes: spec.volumes.iter().filter(is_lost).cloned().collect(),
         }
     }
 }

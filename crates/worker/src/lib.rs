@@ -33,6 +33,7 @@ mod support;
 mod survey;
 mod verdict;
 mod view;
+mod volumes;
 mod worker;
 mod zygote;
 

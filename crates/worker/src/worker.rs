@@ -11,6 +11,7 @@ use crate::{
     pythons::Pythons,
     reaper,
     session::{self, Line, SessionEnd},
+    volumes::VolumeCache,
     zygote::ZygoteError,
 };
 use nix::fcntl::{Flock, FlockArg};
@@ -65,6 +66,8 @@ pub struct Options {
     pub blob_cache_bytes: u64,
     /// Most bytes of shipped modules kept on disk.
     pub code_cache_bytes: u64,
+    /// Most bytes of volumes kept on disk.
+    pub volume_cache_bytes: u64,
     /// Between the interrupt and the end of a job that does not heed it.
     pub kill_grace: Duration,
     /// How long running jobs may go on when the worker is told to stop.
@@ -127,6 +130,7 @@ impl Options {
             runner: None,
             blob_cache_bytes: 2 << 30,
             code_cache_bytes: 1 << 30,
+            volume_cache_bytes: 16 << 30,
             kill_grace: Duration::from_secs(2),
             stop_grace: Duration::from_secs(10),
             adopt_strays: false,
@@ -179,7 +183,9 @@ impl Worker {
         if let Some(reaping) = reaping {
             reaping.abort();
         }
-        for part in ["scratch", "results", "blobs", "code", "support", "stage"] {
+        for part in [
+            "scratch", "results", "blobs", "code", "volumes", "support", "stage",
+        ] {
             let _ = crate::disk::remove(&options.state_dir.join(part));
         }
         ended
@@ -230,6 +236,8 @@ async fn work(options: &Options, stop: &CancellationToken) -> Result<(), WorkerE
     let blobs = BlobCache::new(dir.join("blobs"), options.blob_cache_bytes).map_err(fault)?;
     let code = CodeCache::new(dir.join("code"), options.code_cache_bytes).map_err(fault)?;
     let (blobs, code) = (Arc::new(blobs), Arc::new(code));
+    let volumes = VolumeCache::new(dir.join("volumes"), options.volume_cache_bytes);
+    let volumes = Arc::new(volumes.map_err(fault)?);
     tokio::select! {
         started = pythons.start_default() => started.map_err(|e: ZygoteError| WorkerError::Python(e.to_string()))?,
         () = stop.cancelled() => return Ok(()),
@@ -255,6 +263,7 @@ async fn work(options: &Options, stop: &CancellationToken) -> Result<(), WorkerE
         let equipment = Equipment {
             limits: limits(options, &confine),
             code: Arc::clone(&code),
+            volumes: Arc::clone(&volumes),
             blobs: Arc::clone(&blobs),
             results: dir.join("results"),
             grace: options.kill_grace,
