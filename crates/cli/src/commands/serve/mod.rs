@@ -5,6 +5,7 @@ mod lock;
 mod ready;
 mod server;
 pub(crate) mod settings;
+mod storage;
 mod welcome;
 pub(crate) mod worker_child;
 

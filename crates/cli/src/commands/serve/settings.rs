@@ -1,5 +1,6 @@
 //! Settings of a server: flag over environment over file over default, decided here only.
 
+use super::storage::Storage;
 use crate::{
     commands::confinement::{Confinement, CpuLimit, Isolation, Network},
     failure::Failure,
@@ -44,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) lease_s: u64,
     pub(crate) upload_keep_s: u64,
     pub(crate) payload_max_bytes: u64,
+    pub(super) storage: Storage,
     pub(crate) log_level: String,
     pub(crate) log_format: LogFormat,
     pub(crate) currency: String,
@@ -90,6 +92,7 @@ impl Settings {
         let variables = from_environment(&merged, env)?;
         merged.extend(variables);
         merged.extend(layers.flags);
+        Storage::gather(&mut merged);
         let mut settings: Self = merged.try_into().map_err(|e: toml::de::Error| {
             Failure::usage(
                 format!("a setting is wrong: {}", e.message()),
@@ -183,6 +186,7 @@ impl Settings {
                 "0 for what costs nothing"
             ));
         }
+        self.storage.check()?;
         self.address().map(drop)
     }
 }
@@ -286,6 +290,12 @@ mod tests {
             picloud_types::limits::PAYLOAD_MAX_BYTES
         );
         assert_eq!(settings.listen, "127.0.0.1:7878");
+        let (found, expected) = (
+            &mut picloud_server::Options::new("data"),
+            picloud_server::Options::new("data"),
+        );
+        settings.storage.apply(found);
+        assert_eq!(format!("{found:?}"), format!("{expected:?}"));
     }
 
     #[test]
@@ -313,6 +323,30 @@ mod tests {
     }
 
     #[test]
+    fn where_contents_are_kept_comes_from_any_layer_and_the_secret_is_not_shown() {
+        let file = "blobs = 's3'\ns3_bucket = 'b'\ns3_access_key = 'a'\ns3_prefix = 'p'\n\
+                    s3_endpoint = 'http://127.0.0.1:9'";
+        let env = [("PICLOUD_S3_SECRET_KEY", "hidden")];
+        refused(load("", Some(file), &env), "without TLS");
+        let flags =
+            "s3_allow_http = true\nbucket_quota_bytes = 5\npublic_base_url = 'https://x.example'";
+        let settings = load(flags, Some(file), &env).expect("good");
+        assert!(!format!("{settings:?}").contains("hidden"));
+        let mut options = picloud_server::Options::new("data");
+        settings.storage.apply(&mut options);
+        let s3 = options.s3.expect("S3");
+        assert_eq!(
+            (s3.prefix.as_str(), s3.secret_key.as_str()),
+            ("p/", "hidden")
+        );
+        assert_eq!(options.bucket_quota_bytes, Some(5));
+        assert_eq!(
+            options.public_base_url.as_deref(),
+            Some("https://x.example")
+        );
+    }
+
+    #[test]
     fn unknown_and_wrong_settings_are_refused_by_name() {
         refused(load("", Some("listne = 'x'"), &[]), "listne");
         refused(load("", Some("worker = 'maybe'"), &[]), "setting is wrong");
@@ -335,6 +369,10 @@ mod tests {
             load("job_processes = 0", None, &[]),
             "job_processes must be",
         );
+        refused(load("blobs = 's3'", None, &[]), "needs s3_bucket");
+        refused(load("s3_bucket = 'x'", None, &[]), "add blobs = \"s3\"");
+        refused(load("public_base_url = 'x'", None, &[]), "is no address");
+        refused(load("", Some("storage = 1"), &[]), "\"storage\"");
         refused(load("currency = ''", None, &[]), "currency must be a word");
         let price = "[[core_types]]\nname = 'x'\ncompute_units = 1.0\nmemory_bytes = 1\n\
                      cores_allowed = [1]\nprice_per_core_hour = -1.0";
