@@ -26,8 +26,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// More files than this are too many, whatever their size: a disk also runs out of them.
-pub(crate) const FILES_MAX: u64 = 200_000;
+/// More files than this are too many, whatever their size: a disk also runs out of them, and to look
+/// at them takes time.
+const FILES_MAX: u64 = 200_000;
+/// Who gets little disk gets few files: one for so many bytes, which is what file systems reckon with.
+const BYTES_PER_FILE: u64 = 4_096;
 /// Most bytes of names of directories that are yet to be looked into.
 const NAMES_MAX_BYTES: usize = 16 << 20;
 
@@ -39,15 +42,13 @@ pub(crate) struct Stored {
     pub(crate) files: u64,
 }
 
-impl Stored {
-    const TOO_MANY: u64 = FILES_MAX + 1;
-}
-
 /// The files of one process of jobs.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     root: PathBuf,
     limit_bytes: u64,
+    /// Most files and directories.
+    pub(crate) files_max: u64,
     /// Free on the file system before the process began.
     free_bytes: u64,
 }
@@ -57,13 +58,14 @@ impl Place {
         Self {
             root: root.to_owned(),
             limit_bytes,
+            files_max: (limit_bytes / BYTES_PER_FILE).min(FILES_MAX),
             free_bytes: free(root).unwrap_or(0),
         }
     }
 
     /// Everything that `pids` keep there, with a name or without; `round` differs from look to look.
     pub(crate) fn look(&self, pids: &[i32], round: usize) -> Stored {
-        let mut stored = measure(&self.root);
+        let mut stored = measure(&self.root, self.files_max);
         let held = held(pids, round, &self.root);
         stored.bytes += held.bytes;
         let gone = || {
@@ -92,7 +94,7 @@ fn free(place: &Path) -> Option<u64> {
 
 /// Adds up what lies below `root`. Directories nested deeper than a path can name count as too
 /// many: whatever is in them could be neither measured nor used by a path.
-fn measure(root: &Path) -> Stored {
+fn measure(root: &Path, files_max: u64) -> Stored {
     let mut stored = Stored::default();
     let Ok(top) = fs::File::open(root) else {
         return stored;
@@ -105,7 +107,7 @@ fn measure(root: &Path) -> Stored {
         let entries = match list(&top, &dir) {
             Ok(entries) => entries,
             Err(error) if error.raw_os_error() == Some(Errno::ENAMETOOLONG as i32) => {
-                stored.files = Stored::TOO_MANY;
+                stored.files = files_max + 1;
                 return stored;
             }
             // Gone, or something else since it was listed.
@@ -124,8 +126,8 @@ fn measure(root: &Path) -> Stored {
                 names_bytes += below.as_os_str().len();
                 open.push(below);
             }
-            if stored.files > FILES_MAX || names_bytes > NAMES_MAX_BYTES {
-                stored.files = Stored::TOO_MANY;
+            if stored.files > files_max || names_bytes > NAMES_MAX_BYTES {
+                stored.files = files_max + 1;
                 return stored;
             }
         }
@@ -158,9 +160,14 @@ mod tests {
         fs::create_dir(dir.path().join("sub")).expect("a directory");
         fs::write(dir.path().join("sub/file"), vec![1; 1 << 20]).expect("written");
         symlink("/usr", dir.path().join("link")).expect("linked");
-        let stored = measure(dir.path());
+        let stored = measure(dir.path(), 10);
         assert_eq!(stored.files, 3);
         assert!((1 << 20..2 << 20).contains(&stored.bytes), "{stored:?}");
+        assert_eq!(
+            measure(dir.path(), 1).files,
+            2,
+            "counting ends beyond the limit"
+        );
     }
 
     #[test]
@@ -178,8 +185,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let root = dir.path().join("root");
         fs::create_dir(&root).expect("a directory");
-        removing::tests::nest(&root, 6_000);
-        assert!(measure(&root).files > FILES_MAX);
+        removing::tests::nest(&root, 40, &"d".repeat(200));
+        assert!(measure(&root, FILES_MAX).files > FILES_MAX);
         remove(&root).expect("removed");
         assert!(!root.exists());
     }

@@ -79,12 +79,12 @@ pub(super) mod tests {
     };
 
     /// Directories in each other, and a file in the last one.
-    pub(in super::super) fn nest(root: &Path, levels: u32) {
+    pub(in super::super) fn nest(root: &Path, levels: u32, name: &str) {
         let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let mut at = openat(AT_FDCWD, root, flags, Mode::empty()).expect("opened");
         for _ in 0..levels {
-            mkdirat(&at, "d", Mode::S_IRWXU).expect("a directory");
-            at = openat(&at, "d", flags, Mode::empty()).expect("opened");
+            mkdirat(&at, name, Mode::S_IRWXU).expect("a directory");
+            at = openat(&at, name, flags, Mode::empty()).expect("opened");
         }
         let create = OFlag::O_CREAT | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
         openat(&at, "file", create, Mode::S_IRWXU).expect("a file");
@@ -102,7 +102,8 @@ pub(super) mod tests {
         for place in ["link", "a/link", "a/b/link"] {
             std::os::unix::fs::symlink(&kept, root.join(place)).expect("linked");
         }
-        nest(&root.join("a"), 40);
+        // More levels than a thread has stack for, or a process descriptors.
+        nest(&root.join("a"), 3_000, "d");
         remove(&root).expect("removed");
         assert!(!root.exists());
         let text = fs::read_to_string(kept.join("file")).expect("still there");

@@ -1,5 +1,6 @@
 //! Between jobs a process does nothing. One that does was left something by a job: a process that hid
-//! from the runner, or a job that answered for itself and goes on. Nobody would pay for it.
+//! from the runner, or a job that answered for itself and goes on. Nobody would pay for it, nor for
+//! files that fill the disk as long as the process waits for another job.
 
 use super::{Event, Executor};
 use nix::sys::signal::Signal;
@@ -37,7 +38,7 @@ impl Executor {
         (idles && self.cell.group.is_some()).then_some(self.idle.due)
     }
 
-    /// Ends a process that is busy without a job.
+    /// Ends a process that is busy without a job, or that was left much.
     pub(super) fn look_at_idle(&mut self, now: Instant) {
         if self.idle_due().is_none_or(|due| due > now) {
             return;
@@ -45,14 +46,11 @@ impl Executor {
         let Some(Ok(reading)) = self.cell.group.as_ref().map(|group| group.read()) else {
             return;
         };
+        self.look_at_files();
         let before = self.idle.cpu_us.unwrap_or(reading.cpu_us);
         let busy = reading.cpu_us.saturating_sub(before) > BUSY_US;
-        if busy || reading.processes > OWN_PROCESSES {
-            debug!(
-                executor = self.id.0,
-                ?reading,
-                "busy without a job, ending it"
-            );
+        if busy || reading.processes > OWN_PROCESSES || self.is_littered() {
+            debug!(executor = self.id.0, ?reading, "jobs left it something");
             self.closing = true;
             self.events.push(Event::Closing);
             self.signal(Signal::SIGKILL);

@@ -8,7 +8,7 @@
 use super::{Executor, idle::OWN_PROCESSES};
 use crate::{
     confine::Cell,
-    disk::{self, Place, Stored},
+    disk::{Place, Stored},
     outcome::Why,
     processes, verdict,
 };
@@ -21,6 +21,7 @@ use picloud_types::{
 use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -28,8 +29,16 @@ use std::{
 const EVERY: Duration = Duration::from_secs(1);
 /// Between two looks at the files: a little less, so that each sample has one.
 const LOOK_EVERY: Duration = Duration::from_millis(900);
+/// A look that took long is followed by so many times as long without one.
+const LOOK_REST: u32 = 4;
 /// A job that ran longer may have started and lost processes: its group is looked at in the end.
 const WORTH_A_LOOK_US: u64 = 50_000;
+/// What comes before a job and after it may take so long that is seen here before it is told.
+const SLACK: Duration = Duration::from_secs(1);
+/// A process that leaves out so much processor time does not tell the truth, or lost processes.
+const LIES_US: u64 = 1_000_000;
+/// No job moves more bytes than this.
+const BYTES_MAX: u64 = 1 << 50;
 /// A process whose jobs left this part of its disk full is not used again.
 const LEFTOVER_SHARE: u64 = 8;
 
@@ -119,11 +128,31 @@ impl Meter {
             *shared.lock().unwrap_or_else(PoisonError::into_inner) = Walk {
                 under_way: false,
                 stored,
-                not_before: Instant::now() + LOOK_EVERY.max(10 * began.elapsed()),
+                not_before: Instant::now() + LOOK_EVERY.max(LOOK_REST * began.elapsed()),
                 round,
             };
         });
     }
+}
+
+/// What a process says of itself, as far as it can be: jobs run in it, so it may say anything.
+fn plausible(said: Usage, elapsed: Duration) -> Usage {
+    let threads = thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let most = micros(elapsed + SLACK);
+    Usage {
+        runtime_us: said.runtime_us.min(most),
+        cpu_user_us: said.cpu_user_us.min(most * threads),
+        cpu_system_us: said.cpu_system_us.min(most * threads),
+        memory_peak_bytes: said.memory_peak_bytes.min(BYTES_MAX),
+        memory_failures: said.memory_failures.min(u64::from(u32::MAX)),
+        disk_read_bytes: said.disk_read_bytes.min(BYTES_MAX),
+        disk_write_bytes: said.disk_write_bytes.min(BYTES_MAX),
+        ..said
+    }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Executor {
@@ -211,13 +240,9 @@ impl Executor {
     }
 
     fn beyond_disk(&self, stored: Stored) -> Option<Why> {
-        let limit = self.cell.disk_limit_bytes;
-        if stored.files > disk::FILES_MAX {
-            return Some(Why::Limit(
-                ResourceLimit::Files,
-                disk::FILES_MAX,
-                stored.files,
-            ));
+        let (limit, files) = (self.cell.disk_limit_bytes, self.meter.place.files_max);
+        if stored.files > files {
+            return Some(Why::Limit(ResourceLimit::Files, files, stored.files));
         }
         (stored.bytes > limit).then_some(Why::Limit(ResourceLimit::Disk, limit, stored.bytes))
     }
@@ -243,6 +268,8 @@ impl Executor {
     /// What the job at the head used in all, from what its process says of itself. The next one
     /// begins from here.
     pub(super) fn settle(&mut self, said: Usage, ends: bool) -> Usage {
+        let elapsed = self.head.since.elapsed();
+        let said = plausible(said, elapsed);
         let mut usage = said;
         let look = ends || said.runtime_us >= WORTH_A_LOOK_US;
         let reading = look.then(|| self.reading()).flatten();
@@ -252,9 +279,13 @@ impl Executor {
         {
             let user = reading.cpu_user_us.saturating_sub(meter.accounted.0);
             let system = reading.cpu_system_us.saturating_sub(meter.accounted.1);
-            // What the process says may be anything.
-            if user + system > said.cpu_user_us.saturating_add(said.cpu_system_us) {
+            let told = said.cpu_user_us + said.cpu_system_us;
+            if user + system > told {
                 (usage.cpu_user_us, usage.cpu_system_us) = (user, system);
+            }
+            // Then it is not believed about the time either.
+            if user + system > told + LIES_US {
+                usage.runtime_us = said.runtime_us.max(micros(elapsed));
             }
             let read = reading
                 .disk_read_bytes
@@ -266,8 +297,7 @@ impl Executor {
             usage.disk_write_bytes = said.disk_write_bytes.max(written);
         }
         if let Some(reading) = reading {
-            let killed = reading.oom_kills.saturating_sub(meter.oom_kills);
-            usage.memory_failures = usage.memory_failures.saturating_add(killed);
+            usage.memory_failures += reading.oom_kills.saturating_sub(meter.oom_kills);
             meter.oom_kills = reading.oom_kills;
             meter.processes_left = reading.processes > OWN_PROCESSES;
             meter.disk_traffic_before = (reading.disk_read_bytes, reading.disk_write_bytes);
@@ -279,8 +309,8 @@ impl Executor {
         usage.net_received_bytes = traffic.map(|t| t.0);
         usage.net_sent_bytes = traffic.map(|t| t.1);
         let meter = &mut self.meter;
-        meter.accounted.0 = meter.accounted.0.saturating_add(usage.cpu_user_us);
-        meter.accounted.1 = meter.accounted.1.saturating_add(usage.cpu_system_us);
+        meter.accounted.0 += usage.cpu_user_us;
+        meter.accounted.1 += usage.cpu_system_us;
         meter.traffic_before = self.cell.traffic();
         meter.stored_before = meter.stored().bytes;
         (
@@ -331,13 +361,13 @@ impl Executor {
         let stored = self.meter.stored();
         self.meter.processes_left
             || stored.bytes > self.cell.disk_limit_bytes / LEFTOVER_SHARE
-            || stored.files > disk::FILES_MAX / LEFTOVER_SHARE
+            || stored.files > self.meter.place.files_max / LEFTOVER_SHARE
     }
 
     /// What a job used whose process died under it, with nothing said.
     pub(super) fn post_mortem(&mut self, runtime: Duration) -> Usage {
         let said = Usage {
-            runtime_us: u64::try_from(runtime.as_micros()).unwrap_or(u64::MAX),
+            runtime_us: micros(runtime),
             ..Usage::default()
         };
         let peak = self.group_peak();
@@ -390,5 +420,35 @@ impl Executor {
             }
         }
         failure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_process_can_say_that_it_used_what_there_was_not() {
+        let all = Usage {
+            runtime_us: u64::MAX,
+            cpu_user_us: u64::MAX,
+            cpu_system_us: u64::MAX,
+            memory_peak_bytes: u64::MAX,
+            memory_failures: u64::MAX,
+            disk_read_bytes: u64::MAX,
+            disk_write_bytes: u64::MAX,
+            ..Usage::default()
+        };
+        let believed = plausible(all, Duration::from_secs(2));
+        assert_eq!(believed.runtime_us, 3_000_000);
+        assert!(believed.cpu_user_us < 3_000_000 * 10_000);
+        assert!(believed.disk_read_bytes < 1 << 51);
+        let honest = Usage {
+            runtime_us: 1_999_999,
+            cpu_user_us: 1_500_000,
+            memory_peak_bytes: 8_000_000_000,
+            ..Usage::default()
+        };
+        assert_eq!(plausible(honest, Duration::from_secs(2)), honest);
     }
 }
