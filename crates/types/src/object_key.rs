@@ -34,6 +34,19 @@ impl ObjectKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// As a part of a URL's path: slashes stay, everything else that might mean something there is escaped.
+    pub fn in_url(&self) -> String {
+        let mut out = String::with_capacity(self.0.len());
+        for byte in self.0.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+                out.push(char::from(byte));
+            } else {
+                out.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        out
+    }
 }
 
 impl FromStr for ObjectKey {
@@ -104,6 +117,12 @@ mod tests {
         }
         let long = "x".repeat(KEY_MAX_BYTES + 1);
         assert_eq!(long.parse::<ObjectKey>(), Err(BadKey::TooLong));
+    }
+
+    #[test]
+    fn what_means_something_in_a_url_is_escaped() {
+        let key: ObjectKey = "a b/ü?x=1&y#z%2F'\"".parse().expect("a key");
+        assert_eq!(key.in_url(), "a%20b/%C3%BC%3Fx%3D1%26y%23z%252F%27%22");
     }
 
     #[test]
