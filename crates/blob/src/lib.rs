@@ -15,13 +15,19 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use picloud_types::{AccountId, Hash};
-use std::{ops::Range, time::Duration};
+use std::{
+    ops::Range,
+    time::{Duration, SystemTime},
+};
 
 /// The range that is a whole content.
 pub const WHOLE: Range<u64> = 0..u64::MAX;
 
 /// A stream of parts of a content.
 pub type ByteStream = BoxStream<'static, std::io::Result<Bytes>>;
+
+/// Contents as they are found.
+pub type Found = BoxStream<'static, Result<(AccountId, Hash), BlobError>>;
 
 /// Why a blob could not be stored or read.
 #[derive(Debug, thiserror::Error)]
@@ -133,4 +139,6 @@ pub trait Blobs: Send + Sync + std::fmt::Debug + 'static {
     async fn remove(&self, account: AccountId, hash: Hash) -> Result<(), BlobError>;
     /// Removes unfinished uploads of an earlier life; called at start.
     async fn clean(&self) -> Result<(), BlobError>;
+    /// All contents that were stored before a moment, to look for some that nobody knows of.
+    async fn all_before(&self, moment: SystemTime) -> Result<Found, BlobError>;
 }

@@ -5,8 +5,9 @@
 //! a name that can be seen has all its bytes, also after a loss of power.
 
 mod arrival;
+mod walk;
 
-use crate::{BlobError, Blobs, ByteStream, Expected, Stored};
+use crate::{BlobError, Blobs, ByteStream, Expected, Found, Stored};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
@@ -20,6 +21,7 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 use tokio::{io::AsyncReadExt as _, task::spawn_blocking};
 use tokio_util::io::ReaderStream;
@@ -322,6 +324,10 @@ impl Blobs for LocalBlobs {
             Ok(())
         })
         .await
+    }
+
+    async fn all_before(&self, moment: SystemTime) -> Result<Found, BlobError> {
+        Ok(self.walk(moment))
     }
 }
 
