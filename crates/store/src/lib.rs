@@ -247,6 +247,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     ) -> Result<()>;
     /// Size of the account's blob.
     async fn blob_size(&self, account: AccountId, hash: Hash) -> Result<Option<u64>>;
+    /// Those of `hashes` that are no blobs of the account.
+    async fn blob_unknown(&self, account: AccountId, hashes: Vec<Hash>) -> Result<Vec<Hash>>;
     /// Forgets up to `limit` blobs that nothing refers to and whose time is over, and returns
     /// them so that the caller removes the files.
     async fn blob_sweep(&self, now: Timestamp, limit: u32) -> Result<Vec<(AccountId, Hash)>>;

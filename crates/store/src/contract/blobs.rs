@@ -24,6 +24,8 @@ pub async fn missing_blobs_are_named_until_they_are_added(store: &dyn Store) {
         .await
         .expect("added");
     assert_eq!(missing().await, [two]);
+    let unknown = store.blob_unknown(world.account, vec![two, one]).await;
+    assert_eq!(unknown.expect("a read"), [two]);
     assert_eq!(
         store.blob_size(world.account, one).await.expect("a read"),
         Some(3)

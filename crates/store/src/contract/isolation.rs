@@ -1,8 +1,11 @@
 //! No account can see or touch another's things.
 
-use super::fixture::{NOW, World, assert_refused, bytes, done, of, set};
-use crate::{JobFilter, Store, StoreError, Submission};
-use picloud_types::{Hash, Jid, JobState, Payload, Stream};
+use super::{
+    fixture::{NOW, World, assert_refused, bytes, done, of, set},
+    objects::object,
+};
+use crate::{BucketSums, JobFilter, ObjectFilter, Store, StoreError, Submission};
+use picloud_types::{Hash, Jid, JobState, ObjectKey, Payload, Stream};
 
 pub async fn another_accounts_jobs_are_unknown_to_every_verb(store: &dyn Store) {
     let world = World::new(store).await;
@@ -194,5 +197,60 @@ pub async fn blobs_of_accounts_are_apart(store: &dyn Store) {
     assert_refused!(
         store.job_submit(submission).await,
         StoreError::BlobMissing(_)
+    );
+}
+
+pub async fn objects_of_accounts_are_apart(store: &dyn Store) {
+    let world = World::new(store).await;
+    let (ada, eve) = (world.account, world.another_account().await);
+    let key: ObjectKey = "a/b".parse().expect("a key");
+    let put = async |account, content| {
+        let new = vec![object("a/b", content)];
+        store.object_put(account, new, None, NOW).await
+    };
+    put(ada, "hers").await.expect("stored");
+    let found = store.object_find(eve, vec![key.clone()]).await;
+    assert_eq!(found.expect("a read"), [None]);
+    let page = store.object_list(eve, ObjectFilter::default(), 9).await;
+    assert_eq!(page.expect("a page").entries, []);
+    assert_eq!(
+        store.bucket_sums(eve).await.expect("a read"),
+        BucketSums::default()
+    );
+    let removed = store.object_remove(eve, vec![key.clone()]).await;
+    assert_eq!(removed.expect("nothing"), 0);
+    let removed = store.object_remove_prefix(eve, "", 9).await;
+    assert_eq!(removed.expect("nothing"), 0);
+    let renamed = store.object_rename_prefix(eve, "a", "b").await;
+    assert_eq!(renamed.expect("nothing"), 0);
+    assert_refused!(
+        store.object_rename(eve, key.clone(), key.clone()).await,
+        StoreError::NotFound(_)
+    );
+    let none = std::collections::BTreeMap::new();
+    assert_refused!(
+        store
+            .object_publish(eve, key.clone(), None, none, false)
+            .await,
+        StoreError::NotFound(_)
+    );
+    assert_refused!(
+        store.object_unpublish(eve, key.clone()).await,
+        StoreError::NotFound(_)
+    );
+    put(eve, "mine").await.expect("stored");
+    let removed = store.object_remove(eve, vec![key.clone()]).await;
+    assert_eq!(removed.expect("done"), 1);
+    let found = store.object_find(ada, vec![key]).await.expect("a read");
+    assert_eq!(
+        found[0].as_ref().map(|object| object.hash),
+        Some(Hash::of(b"hers"))
+    );
+    assert_eq!(
+        store.bucket_sums(ada).await.expect("a read"),
+        BucketSums {
+            objects: 1,
+            bytes: 4
+        }
     );
 }

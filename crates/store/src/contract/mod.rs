@@ -14,6 +14,7 @@ pub mod kill;
 pub mod list;
 pub mod look;
 pub mod maps;
+pub mod objects;
 pub mod output;
 pub mod report;
 pub mod samples;
@@ -78,6 +79,7 @@ macro_rules! store_contract {
                 a_kill_of_everything_ends_at_the_account,
                 another_accounts_map_and_keys_are_out_of_reach,
                 blobs_of_accounts_are_apart,
+                objects_of_accounts_are_apart,
             ],
             kill: [
                 a_queued_job_is_killed_at_once,
@@ -117,6 +119,20 @@ macro_rules! store_contract {
                 a_repeated_part_changes_nothing,
                 overlapping_parts_make_each_job_once,
                 parts_outside_a_reservation_are_refused,
+            ],
+            objects: [
+                an_object_is_found_as_it_was_stored,
+                a_replaced_object_keeps_when_it_was_made_and_who_may_read_it,
+                a_content_is_kept_as_long_as_any_object_needs_it,
+                a_bucket_beyond_its_quota_is_left_as_it_was,
+                a_list_is_in_the_order_of_bytes,
+                folders_are_told_once,
+                pages_of_a_list_join_without_a_gap,
+                objects_are_removed_by_key_and_by_prefix,
+                a_renamed_object_takes_the_place_of_another,
+                a_prefix_is_renamed_whole,
+                who_may_read_an_object_is_changed_at_once,
+                a_folder_is_named_once_and_leads_to_its_account,
             ],
             output: [
                 a_stream_is_read_from_any_position,

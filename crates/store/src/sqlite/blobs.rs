@@ -73,6 +73,16 @@ pub(super) fn size(db: &Connection, account: AccountId, hash: Hash) -> Result<Op
     Ok(size.map(rows::unsigned))
 }
 
+pub(super) fn unknown(db: &Connection, account: AccountId, hashes: Vec<Hash>) -> Result<Vec<Hash>> {
+    let mut unknown = Vec::new();
+    for hash in hashes {
+        if size(db, account, hash)?.is_none() {
+            unknown.push(hash);
+        }
+    }
+    Ok(unknown)
+}
+
 pub(super) fn sweep(
     w: &mut Writing<'_>,
     now: Timestamp,

@@ -332,6 +332,13 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn blob_unknown(&self, account: AccountId, hashes: Vec<Hash>) -> Result<Vec<Hash>> {
+        self.read(size(hashes.len() as u64), move |r| {
+            blobs::unknown(&r.db, account, hashes)
+        })
+        .await
+    }
+
     async fn blob_sweep(&self, now: Timestamp, limit: u32) -> Result<Vec<(AccountId, Hash)>> {
         self.write(SYNCED, move |w| blobs::sweep(w, now, limit))
             .await

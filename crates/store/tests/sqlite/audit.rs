@@ -11,7 +11,12 @@ const DAMAGE: &[(&str, &str)] = &[
         (SELECT count(*) FROM job_args AS a JOIN jobs USING (jid) WHERE a.blob_hash = b.hash AND account_id = b.account_id) +
         (SELECT count(*) FROM job_outcomes AS o JOIN jobs USING (jid) WHERE o.blob_hash = b.hash AND account_id = b.account_id) +
         (SELECT count(*) FROM spec_blobs AS s JOIN specs ON id = spec_id WHERE s.hash = b.hash AND account_id = b.account_id) +
-        (SELECT count(*) FROM volume_blobs AS v JOIN volumes ON id = volume_id WHERE v.hash = b.hash AND account_id = b.account_id)"),
+        (SELECT count(*) FROM volume_blobs AS v JOIN volumes ON id = volume_id WHERE v.hash = b.hash AND account_id = b.account_id) +
+        (SELECT count(*) FROM objects AS o WHERE o.hash = b.hash AND o.account_id = b.account_id)"),
+    ("objects without blobs", "SELECT key, size FROM objects AS o WHERE NOT EXISTS (SELECT 1 FROM blobs AS b WHERE b.account_id = o.account_id AND b.hash = o.hash AND b.size = o.size)"),
+    ("sums of buckets", "SELECT account_id, bytes FROM buckets AS b WHERE objects <> (SELECT count(*) FROM objects WHERE account_id = b.account_id)
+        OR bytes <> (SELECT coalesce(sum(size), 0) FROM objects WHERE account_id = b.account_id)"),
+    ("objects without a bucket", "SELECT account_id, key FROM objects WHERE account_id NOT IN (SELECT account_id FROM buckets)"),
     ("jobs without specs", "SELECT jid, spec_id FROM jobs WHERE spec_id NOT IN (SELECT id FROM specs)"),
     ("jobs without arguments", "SELECT jid, 0 FROM jobs WHERE jid NOT IN (SELECT jid FROM job_args)"),
     ("arguments without jobs", "SELECT jid, 0 FROM job_args WHERE jid NOT IN (SELECT jid FROM jobs)"),
