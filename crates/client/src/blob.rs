@@ -4,7 +4,7 @@ use crate::{ClientError, Connection, Result, connection::ANSWER_TIMEOUT};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use reqwest::{
-    Body, Method,
+    Body, Method, Response,
     header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
 };
 use std::{io, path::PathBuf, time::Duration};
@@ -80,34 +80,14 @@ impl Connection {
                 "a blob came without its length".to_owned(),
             ));
         };
-        let parts = futures_util::stream::unfold(
-            Box::pin(response.bytes_stream()),
-            |mut parts| async move {
-                let item = match tokio::time::timeout(ANSWER_TIMEOUT, parts.next()).await {
-                    Ok(item) => item?.map_err(io::Error::other),
-                    Err(_) => Err(io::Error::new(
-                        io::ErrorKind::TimedOut,
-                        "the transfer stands still",
-                    )),
-                };
-                Some((item, parts))
-            },
-        );
         Ok(BlobBody {
             size,
-            parts: parts.boxed(),
+            parts: steady(response),
         })
     }
 
     pub(crate) async fn blob_put(&self, path: &str, source: BlobSource) -> Result<()> {
-        let (size, body) = match source {
-            BlobSource::Bytes(bytes) => (bytes.len() as u64, Body::from(bytes)),
-            BlobSource::File(path) => open(&path).await.map_err(|e| {
-                ClientError::Protocol(format!("could not read {} for upload: {e}", path.display()))
-            })?,
-            BlobSource::Stream { size, parts } => (size, Body::wrap_stream(parts)),
-        };
-        let timeout = ANSWER_TIMEOUT + Duration::from_secs(size / SLOWEST_BYTES_PER_SECOND);
+        let (size, body) = body_of(source).await?;
         let request = self
             .request(Method::PUT, path)
             .header(
@@ -116,8 +96,40 @@ impl Connection {
             )
             .header(CONTENT_LENGTH, size)
             .body(body);
-        self.bytes(request, timeout).await.map(drop)
+        self.bytes(request, upload_timeout(size)).await.map(drop)
     }
+}
+
+/// The parts of an answer, with a bound on how long it may stand still.
+pub(crate) fn steady(response: Response) -> ByteStream {
+    let parts = Box::pin(response.bytes_stream());
+    let parts = futures_util::stream::unfold(parts, |mut parts| async move {
+        let item = match tokio::time::timeout(ANSWER_TIMEOUT, parts.next()).await {
+            Ok(item) => item?.map_err(io::Error::other),
+            Err(_) => Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the transfer stands still",
+            )),
+        };
+        Some((item, parts))
+    });
+    parts.boxed()
+}
+
+/// Time for an upload of this size.
+pub(crate) fn upload_timeout(size: u64) -> Duration {
+    ANSWER_TIMEOUT + Duration::from_secs(size / SLOWEST_BYTES_PER_SECOND)
+}
+
+/// The size of what is to be uploaded, and the body of the request.
+pub(crate) async fn body_of(source: BlobSource) -> Result<(u64, Body)> {
+    Ok(match source {
+        BlobSource::Bytes(bytes) => (bytes.len() as u64, Body::from(bytes)),
+        BlobSource::File(path) => open(&path).await.map_err(|e| {
+            ClientError::Protocol(format!("could not read {} for upload: {e}", path.display()))
+        })?,
+        BlobSource::Stream { size, parts } => (size, Body::wrap_stream(parts)),
+    })
 }
 
 async fn open(path: &std::path::Path) -> io::Result<(u64, Body)> {

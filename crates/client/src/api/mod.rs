@@ -2,10 +2,13 @@
 
 mod accounts;
 mod blobs;
+mod bucket;
 mod jobs;
 mod output;
 mod usage;
+mod volumes;
 
+pub use bucket::{ObjectBody, PutOptions};
 pub use output::OutputChunk;
 pub use usage::{JobEvent, JobEvents};
 
