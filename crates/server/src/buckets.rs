@@ -4,11 +4,10 @@ use crate::{app::App, refusal::Answer};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
 use picloud_store::Object;
-use picloud_types::{AccountId, ObjectKey, api::bucket::ObjectInfo};
+use picloud_types::{AccountId, api::bucket::ObjectInfo};
 use sha2::Sha256;
 use std::{
     collections::HashMap,
-    fmt::Write,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -82,7 +81,7 @@ impl Buckets {
     ) -> Answer<ObjectInfo> {
         let public_url = if object.public {
             let folder = self.folder(app, account).await?;
-            Some(self.url(&format!("/public/{folder}/{}", in_url(&object.key))))
+            Some(self.url(&format!("/public/{folder}/{}", object.key.in_url())))
         } else {
             None
         };
@@ -118,33 +117,9 @@ impl Buckets {
     }
 }
 
-/// A key as part of a URL: everything that might mean something there is escaped.
-pub(crate) fn in_url(key: &ObjectKey) -> String {
-    escaped(key.as_str(), b"/")
-}
-
-/// A text as part of a URL, with letters, digits, `-._~` and `kept` as they are.
-pub(crate) fn escaped(text: &str, kept: &[u8]) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || kept.contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            write!(out, "%{byte:02X}").expect("writing to a string does not fail");
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_means_something_in_a_url_is_escaped() {
-        let key = "a b/ü?x=1&y#z%2F'\"".parse().expect("a key");
-        assert_eq!(in_url(&key), "a%20b/%C3%BC%3Fx%3D1%26y%23z%252F%27%22");
-    }
 
     #[test]
     fn a_signature_is_good_for_its_text_and_installation() {

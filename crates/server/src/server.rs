@@ -4,7 +4,7 @@ use crate::{
     app::{App, Shared, now},
     auth::{JobTokens, KeyCache, WorkerToken, key_create, secret_new},
     buckets::Buckets,
-    duties::{dispatch, keep, leases, sweep},
+    duties::{dispatch, keep, leases, orphans, sweep},
     event_streams::EventStreams,
     fleet::Fleet,
     listen::Listening,
@@ -28,7 +28,7 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use tokio::{
     sync::{Mutex, Notify, RwLock, Semaphore},
@@ -171,7 +171,7 @@ impl Server {
         certificate: Option<Certificate>,
         parts: Parts,
     ) -> Result<Handle, StartError> {
-        let address = listener.local_addr()?;
+        let (address, started) = (listener.local_addr()?, SystemTime::now());
         parts.blobs.clean().await?;
         let first_start = first_start(&*parts.store).await?;
         let secret = parts
@@ -232,6 +232,11 @@ impl Server {
         leases::grace(&app).await?;
         let tasks = TaskTracker::new();
         spawn_duties(&app, &tasks);
+        tasks.spawn(orphans::run(
+            Arc::clone(&app),
+            started,
+            app.stopping.clone(),
+        ));
         let (config, ca_file) = certificate.map_or((None, None), |c| (Some(c.config), c.ca_file));
         listener.set_nonblocking(true)?;
         let listening = Listening {

@@ -3,6 +3,7 @@
 
 pub(crate) mod dispatch;
 pub(crate) mod leases;
+pub(crate) mod orphans;
 pub(crate) mod sweep;
 
 use crate::app::Shared;

@@ -44,6 +44,7 @@ hint, and whether the same request may succeed later.";
     components(schemas(ErrorBody)),
     tags(
         (name = "jobs", description = "Making, watching and ending jobs"),
+        (name = "bucket", description = "Objects: named contents, kept until they are removed"),
         (name = "volumes", description = "Directory trees, shown to jobs"),
         (name = "blobs", description = "Content-addressed uploads, each account its own"),
         (name = "account", description = "Accounts and their API keys"),
@@ -76,7 +77,12 @@ pub(super) fn complete(mut api: OpenApi) -> OpenApi {
         .map(|(path, item)| (path.replace("{*", "{"), item))
         .collect();
     for (path, item) in &mut api.paths.paths {
-        let operations = [&mut item.get, &mut item.put, &mut item.post];
+        let operations = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.delete,
+        ];
         for operation in operations.into_iter().flatten() {
             complete_operation(path, operation);
         }

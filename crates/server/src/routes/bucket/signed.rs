@@ -13,7 +13,6 @@ use crate::{
     app::{App, Shared, now},
     auth::Caller,
     body::{InPath, InQuery, JsonBody},
-    buckets::{escaped, in_url},
     refusal::{Answer, Refusal},
     routes::openapi::json,
 };
@@ -205,12 +204,12 @@ impl Query {
         };
         let mut path = format!(
             "/signed/{account}/{}?method={method}&expires={}&signature={signature}",
-            in_url(key),
+            key.in_url(),
             self.expires
         );
         if let Some(upload) = &self.upload {
             path.push_str("&upload=");
-            path.push_str(&escaped(upload, b""));
+            path.push_str(upload);
         }
         Ok(app.buckets.url(&path))
     }
