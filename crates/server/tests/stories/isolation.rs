@@ -1,5 +1,6 @@
 //! Promise 10, the server's half: no account can see or touch another's things.
 
+use crate::objects::put;
 use crate::world::{World, header, inline, only, refused, spec, status, submit_one};
 use bytes::Bytes;
 use picloud_types::{
@@ -11,6 +12,7 @@ use reqwest::Method;
 /// Every path of the document that names a thing of an account, with what makes the request.
 fn about(jid: i64, hash: Hash, key: i64) -> Vec<(Method, String, String)> {
     let jids = format!(r#"{{"jids": "{jid}"}}"#);
+    let object = format!(r#"{{"key": "{jid}"}}"#);
     let post = |path: &str, body: &str| (Method::POST, path.to_owned(), body.to_owned());
     vec![
         post("/v1/jobs/status", &jids),
@@ -29,11 +31,36 @@ fn about(jid: i64, hash: Hash, key: i64) -> Vec<(Method, String, String)> {
         (Method::GET, format!("/v1/blobs/{hash}"), String::new()),
         post(&format!("/v1/keys/{key}/activate"), ""),
         post(&format!("/v1/keys/{key}/deactivate"), ""),
+        (
+            Method::GET,
+            format!("/v1/bucket/objects/{jid}"),
+            String::new(),
+        ),
+        post("/v1/bucket/public", &object),
+        post("/v1/bucket/private", &object),
+        post(
+            "/v1/bucket/rename",
+            &format!(r#"{{"from": "{jid}", "to": "mine"}}"#),
+        ),
+        post(
+            "/v1/bucket/sign",
+            &format!(r#"{{"key": "{jid}", "method": "get"}}"#),
+        ),
     ]
 }
 
 /// Paths that name nothing of anybody, or that only workers and administrators may use.
-const HARMLESS: [&str; 19] = [
+const HARMLESS: [&str; 29] = [
+    "/v1/bucket",
+    "/v1/bucket/list",
+    "/v1/bucket/info",
+    "/v1/bucket/put-many",
+    "/v1/bucket/read-many",
+    "/v1/bucket/remove",
+    "/v1/bucket/remove-prefix",
+    "/v1/bucket/commit",
+    "/public/{folder}/{key}",
+    "/signed/{account}/{key}",
     "/healthz",
     "/metrics",
     "/openapi.json",
@@ -73,6 +100,9 @@ async fn another_accounts_things_are_as_absent_as_those_that_never_were() {
         .blobs_put(std::slice::from_ref(&content))
         .await
         .expect("stored");
+    for job in [jid, finished] {
+        put(&client, &job.to_string(), "secret object").await;
+    }
     let (_, other_key) = world.other().await;
     let http = reqwest::Client::new();
     let answer = async |(method, path, body): (Method, String, String)| {

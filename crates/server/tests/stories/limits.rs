@@ -2,10 +2,14 @@
 
 use crate::world::{World, refused};
 use bytes::Bytes;
-use picloud_blob::{BlobError, Blobs, ByteStream};
+use picloud_blob::{BlobError, Blobs, ByteStream, Expected, Found, Stored};
 use picloud_server::{Options, Parts, Server};
 use picloud_types::{AccountId, ErrorBody, ErrorKind, Hash, limits::REQUEST_MAX_BYTES};
-use std::{sync::Arc, time::Duration};
+use std::{
+    ops::Range,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -134,10 +138,24 @@ impl Blobs for FullDisk {
     async fn put_many(&self, _: AccountId, _: Vec<Bytes>) -> Result<Vec<Hash>, BlobError> {
         Err(std::io::Error::from_raw_os_error(28).into())
     }
+    async fn put_new(
+        &self,
+        _: AccountId,
+        _: ByteStream,
+        _: u64,
+        _: Expected,
+    ) -> Result<Stored, BlobError> {
+        Err(std::io::Error::from_raw_os_error(28).into())
+    }
     async fn size(&self, _: AccountId, _: Hash) -> Result<Option<u64>, BlobError> {
         Ok(None)
     }
-    async fn get(&self, _: AccountId, hash: Hash, _: u64) -> Result<(u64, ByteStream), BlobError> {
+    async fn get(
+        &self,
+        _: AccountId,
+        hash: Hash,
+        _: Range<u64>,
+    ) -> Result<(u64, ByteStream), BlobError> {
         Err(BlobError::NotFound(hash))
     }
     async fn remove(&self, _: AccountId, _: Hash) -> Result<(), BlobError> {
@@ -145,6 +163,9 @@ impl Blobs for FullDisk {
     }
     async fn clean(&self) -> Result<(), BlobError> {
         Ok(())
+    }
+    async fn all_before(&self, _: SystemTime) -> Result<Found, BlobError> {
+        Ok(Box::pin(futures_util::stream::empty()))
     }
 }
 
@@ -171,6 +192,11 @@ async fn a_full_disk_is_said_to_be_full() {
     let source = picloud_client::BlobSource::Bytes(Bytes::from_static(b"x"));
     refused(
         world.client().blob_put(Hash::of(b"x"), source).await,
+        ErrorKind::DiskFull,
+    );
+    let source = picloud_client::BlobSource::Bytes(Bytes::from_static(b"x"));
+    refused(
+        crate::objects::try_put(&world.client(), "a", source).await,
         ErrorKind::DiskFull,
     );
 }
