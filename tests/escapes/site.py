@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 import urllib.request
@@ -168,12 +169,13 @@ class Site:
 
     def groups(self) -> list[Path]:
         """Control groups of jobs of this worker, which bear its process id."""
-        pids = [self.server.ready.pid, *self.server.descendants()]
+        names = {f"picloud-{pid}-0" for pid in self.server.descendants()}
         found: list[Path] = []
-        for root in {Path(line.split()[4]) for line in _cgroup_mounts()}:
-            for pid in pids:
-                for parent in root.glob(f"**/picloud-{pid}-*"):
-                    found += [path for path in parent.iterdir() if path.is_dir()]
+        for root in {line.split()[4] for line in _cgroup_mounts()}:
+            # Unlike a glob it does not mind when a group goes meanwhile.
+            for where, groups, _ in os.walk(root):
+                if os.path.basename(where) in names:
+                    found += [Path(where, group) for group in groups]
         return found
 
 

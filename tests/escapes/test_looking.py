@@ -130,6 +130,7 @@ def test_other_processes_can_be_neither_signalled_nor_looked_into(site: Site) ->
     with site.running(time.sleep, 60, by="neighbour"):
         pids = {os.getpid(), threading.get_native_id(), site.server.ready.pid, *site.server.descendants()}
         assert len(executors(site.server)) == 2, "the neighbour's and its init are among them"
+        assert site.groups(), "and are in groups, so what is left of those would be seen"
         # 1 is the init of its own sandbox there.
         said = site.run(looking.touch_processes, sorted(pids | {1}), _type="c2")
     through = {name: got for name, got in said.items() if got.startswith(GOT_THROUGH)}
