@@ -20,7 +20,7 @@ use picloud_types::{
 };
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -33,6 +33,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(900);
 const LOOK_REST: u32 = 4;
 /// A job that ran longer may have started and lost processes: its group is looked at in the end.
 const WORTH_A_LOOK_US: u64 = 50_000;
+/// Of the machine. To ask takes longer than a short job.
+static THREADS: LazyLock<u64> =
+    LazyLock::new(|| thread::available_parallelism().map_or(1, |n| n.get() as u64));
 /// What comes before a job and after it may take so long that is seen here before it is told.
 const SLACK: Duration = Duration::from_secs(1);
 /// A process that leaves out so much processor time does not tell the truth, or lost processes.
@@ -137,8 +140,8 @@ impl Meter {
 
 /// What a process says of itself, as far as it can be: jobs run in it, so it may say anything.
 fn plausible(said: Usage, elapsed: Duration) -> Usage {
-    let threads = thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let most = micros(elapsed + SLACK);
+    let threads = *THREADS;
     Usage {
         runtime_us: said.runtime_us.min(most),
         cpu_user_us: said.cpu_user_us.min(most * threads),
