@@ -205,7 +205,7 @@ def getf(
 def sync_to_cloud(file_path: FilePath, obj_path: str | None = None, prefix: Prefix = None) -> Synced:
     """Stores a file, or every file below a directory, unless it is stored already.
 
-    What counts are size and MD5. Small files travel many at once. Nothing is removed.
+    What counts are size and checksum. Small files travel many at once. Nothing is removed.
 
     Args:
         file_path: a file or a directory.
@@ -232,7 +232,7 @@ def sync_to_cloud(file_path: FilePath, obj_path: str | None = None, prefix: Pref
 def sync_from_cloud(obj_path: str, file_path: FilePath | None = None, prefix: Prefix = None) -> Synced:
     """Writes an object into a file, or all objects below a path into a directory, unless they are there.
 
-    What counts are size and MD5. Nothing is removed, and nothing is written outside the directory.
+    What counts are size and checksum. Nothing is removed, and nothing is written outside the directory.
 
     Args:
         obj_path: an object, or what objects are below.
