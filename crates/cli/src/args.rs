@@ -1,8 +1,8 @@
 //! The arguments every command shares, and the list of commands.
 
 use crate::commands::{
-    account, completion, config, delete, doctor, info, jobs, join, key, kill, logs, result, serve,
-    setup, status, usage, watch, worker, workers,
+    account, bucket, completion, config, delete, doctor, files, info, jobs, join, key, kill, logs,
+    result, serve, setup, status, usage, watch, worker, workers,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -99,6 +99,8 @@ pub(crate) enum Command {
     Logs(logs::Args),
     Watch(watch::Args),
     Usage(usage::Args),
+    Bucket(bucket::Args),
+    Files(files::Args),
     Workers(workers::Args),
     Doctor(doctor::Args),
     Key(key::Args),

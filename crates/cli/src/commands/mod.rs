@@ -1,11 +1,13 @@
 //! One file per command: its arguments, its examples, and what it does.
 
 pub(crate) mod account;
+pub(crate) mod bucket;
 pub(crate) mod completion;
 pub(crate) mod config;
 mod confinement;
 pub(crate) mod delete;
 pub(crate) mod doctor;
+pub(crate) mod files;
 pub(crate) mod info;
 pub(crate) mod jobs;
 pub(crate) mod join;
@@ -51,6 +53,8 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<()> {
             Command::Logs(args) => logs::run(context, &args).await,
             Command::Watch(args) => watch::run(context, &args).await,
             Command::Usage(args) => usage::run(context, &args).await,
+            Command::Bucket(args) => bucket::run(context, &args).await,
+            Command::Files(args) => files::run(context, &args).await,
             Command::Workers(args) => workers::run(context, &args).await,
             Command::Doctor(args) => doctor::run(context, &args).await,
             Command::Key(args) => key::run(context, &args).await,

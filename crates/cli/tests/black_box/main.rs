@@ -3,5 +3,6 @@
 mod accounts;
 mod harness;
 mod jobs;
+mod objects;
 mod serving;
 mod usage;

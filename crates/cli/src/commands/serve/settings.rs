@@ -370,7 +370,7 @@ mod tests {
             "job_processes must be",
         );
         refused(load("blobs = 's3'", None, &[]), "needs s3_bucket");
-        refused(load("s3_bucket = 'x'", None, &[]), "add blobs = \"s3\"");
+        refused(load("s3_bucket = 'x'", None, &[]), "s3_bucket is set");
         refused(load("public_base_url = 'x'", None, &[]), "is no address");
         refused(load("", Some("storage = 1"), &[]), "\"storage\"");
         refused(load("currency = ''", None, &[]), "currency must be a word");
