@@ -290,6 +290,23 @@ mod tests {
     }
 
     #[test]
+    fn a_manifest_reads_as_it_was_written() {
+        let hash = Hash::of(b"x");
+        let (size, chunks) = (1, vec![hash]);
+        let entries = vec![
+            entry("d", EntryKind::Dir),
+            entry("d/f", EntryKind::File { size, chunks }),
+            link("l", "d/f"),
+        ];
+        let tree = Tree { entries };
+        let json = serde_json::to_string(&tree).expect("it is data");
+        assert_eq!(serde_json::from_str::<Tree>(&json).expect(&json), tree);
+        assert!(json.contains(&format!(
+            r#"{{"path":"d/f","kind":"file","size":1,"chunks":["{hash}"],"mode":420,"modified_ms":0}}"#
+        )));
+    }
+
+    #[test]
     fn mount_paths_are_never_the_systems() {
         for (given, seen) in [
             ("data", "/home/picloud/data"),

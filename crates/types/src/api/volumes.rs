@@ -57,9 +57,8 @@ pub struct Tree {
     pub entries: Vec<TreeEntry>,
 }
 
-/// One thing in a tree.
+/// One thing in a tree. (What is unknown is not refused here: serde cannot, beside a flattened kind.)
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct TreeEntry {
     /// Relative, with `/`; no `.`, no `..`, no empty part.
     pub path: String,
