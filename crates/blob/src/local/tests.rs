@@ -1,11 +1,9 @@
 //! What a directory of blobs holds to.
 
 use super::*;
-use crate::WHOLE;
 use tempfile::TempDir;
 
 const ME: AccountId = AccountId(1);
-const OTHER: AccountId = AccountId(2);
 
 fn fresh() -> (TempDir, LocalBlobs) {
     let directory = TempDir::new().expect("a temporary directory");
@@ -23,14 +21,6 @@ fn in_parts(content: &[u8]) -> ByteStream {
     stream::iter(parts).boxed()
 }
 
-async fn all(mut content: ByteStream) -> Vec<u8> {
-    let mut out = Vec::new();
-    while let Some(part) = content.next().await {
-        out.extend_from_slice(&part.expect("the content reads"));
-    }
-    out
-}
-
 fn files_below(directory: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).expect("a directory") {
@@ -42,40 +32,6 @@ fn files_below(directory: &Path) -> Vec<PathBuf> {
         }
     }
     files
-}
-
-#[tokio::test]
-async fn contents_of_every_size_come_back_from_any_offset() {
-    let (_directory, blobs) = fresh();
-    let step = STEP_BYTES;
-    for size in [
-        0,
-        1,
-        step - 1,
-        step,
-        step + 1,
-        3 * step + 7,
-        SMALL_BYTES as usize + 5,
-    ] {
-        let content: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
-        let hash = Hash::of(&content);
-        let stored = blobs
-            .put(ME, hash, in_parts(&content), size as u64)
-            .await
-            .expect("stored");
-        assert_eq!(stored, size as u64);
-        for offset in [0, size / 2, size] {
-            let (whole, rest) = blobs
-                .get(ME, hash, offset as u64..u64::MAX)
-                .await
-                .expect("there");
-            assert_eq!(whole, size as u64);
-            assert!(
-                all(rest).await == content[offset..],
-                "{size} bytes from {offset}"
-            );
-        }
-    }
 }
 
 #[tokio::test]
@@ -93,28 +49,6 @@ async fn a_wrong_hash_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_wrong_content_is_refused_also_where_the_right_one_exists() {
-    let (_directory, blobs) = fresh();
-    let hash = Hash::of(b"right");
-    blobs
-        .put(ME, hash, in_parts(b"right"), 100)
-        .await
-        .expect("stored");
-    blobs
-        .put(ME, hash, in_parts(b"right"), 100)
-        .await
-        .expect("storing again is harmless");
-    blobs
-        .put(ME, hash, in_parts(b"wrong"), 100)
-        .await
-        .expect_err("a wrong hash");
-    assert_eq!(
-        all(blobs.get(ME, hash, WHOLE).await.expect("there").1).await,
-        b"right"
-    );
-}
-
-#[tokio::test]
 async fn a_content_beyond_the_limit_is_refused_and_removed() {
     let (directory, blobs) = fresh();
     for size in [11, 3 * STEP_BYTES] {
@@ -123,67 +57,6 @@ async fn a_content_beyond_the_limit_is_refused_and_removed() {
         assert!(matches!(put.await, Err(BlobError::TooLarge { .. })));
     }
     assert_eq!(files_below(directory.path()), Vec::<PathBuf>::new());
-}
-
-#[tokio::test]
-async fn an_upload_that_breaks_off_leaves_nothing_behind() {
-    let (directory, blobs) = fresh();
-    let parts = vec![
-        Ok(Bytes::from(vec![1; 2 * STEP_BYTES])),
-        Err(io::Error::other("the line broke")),
-    ];
-    let put = blobs.put(ME, Hash::of(b"x"), stream::iter(parts).boxed(), u64::MAX);
-    assert!(matches!(put.await, Err(BlobError::Io(_))));
-    assert_eq!(files_below(directory.path()), Vec::<PathBuf>::new());
-}
-
-#[tokio::test]
-async fn accounts_do_not_share_contents() {
-    let (_directory, blobs) = fresh();
-    let hash = Hash::of(b"mine");
-    blobs
-        .put_many(ME, vec![Bytes::from_static(b"mine")])
-        .await
-        .expect("stored");
-    assert_eq!(blobs.size(ME, hash).await.expect("asked"), Some(4));
-    assert_eq!(blobs.size(OTHER, hash).await.expect("asked"), None);
-    assert!(matches!(
-        blobs.get(OTHER, hash, WHOLE).await,
-        Err(BlobError::NotFound(_))
-    ));
-    blobs
-        .remove(OTHER, hash)
-        .await
-        .expect("removing nothing is fine");
-    assert_eq!(
-        all(blobs.get(ME, hash, WHOLE).await.expect("there").1).await,
-        b"mine"
-    );
-    blobs.remove(ME, hash).await.expect("removed");
-    assert_eq!(blobs.size(ME, hash).await.expect("asked"), None);
-}
-
-#[tokio::test]
-async fn many_contents_are_stored_at_once_and_twice() {
-    let (_directory, blobs) = fresh();
-    let contents: Vec<_> = (0..300)
-        .map(|i| Bytes::from(format!("content {i}")))
-        .collect();
-    blobs
-        .put_many(ME, contents[..200].to_vec())
-        .await
-        .expect("stored");
-    let hashes = blobs
-        .put_many(ME, contents.clone())
-        .await
-        .expect("stored, some of them again");
-    for (hash, content) in hashes.into_iter().zip(contents) {
-        assert_eq!(hash, Hash::of(&content));
-        assert_eq!(
-            all(blobs.get(ME, hash, WHOLE).await.expect("there").1).await,
-            content
-        );
-    }
 }
 
 #[tokio::test]
