@@ -7,7 +7,7 @@ use picloud_store::{
     sqlite::{Durability, Options, SqliteStore},
 };
 use picloud_types::{
-    AccountId, Attempt, Jid, JidSet, JobState, Outcome, Payload, Usage, WorkerId,
+    AccountId, Attempt, Hash, Jid, JidSet, JobState, Outcome, Payload, Usage, WorkerId,
     api::workers::{Confinement, Isolation},
 };
 use rusqlite::Connection;
@@ -292,6 +292,34 @@ async fn a_file_of_format_2_opens_with_everything_in_it() {
     finish(&store, Jid(3)).await;
     let sums = store.usage_read(ledger()).await.expect("a read");
     assert_eq!((sums[0].jobs, sums[0].core_ms), (3, 1_502));
+    store.close().await;
+    audit(&path);
+}
+
+#[tokio::test]
+async fn a_file_of_format_3_opens_with_everything_in_it() {
+    let (_directory, path, store) = sample(include_str!("../samples/0003.sql")).await;
+    let account = AccountId(1);
+    let keys = ["a/b.txt", "a/c"].map(|key| key.parse().expect("a key"));
+    let found = store.object_find(account, keys.to_vec()).await;
+    let found: Vec<_> = found.expect("a read").into_iter().flatten().collect();
+    assert_eq!(
+        (found[0].size, found[0].hash, found[0].public),
+        (7, Hash::of(b"content"), false)
+    );
+    assert_eq!(found[0].modified.0, found[0].created.0 + 1);
+    assert_eq!(
+        (found[1].headers["cache-control"].as_str(), found[1].public),
+        ("no-store", true)
+    );
+    let sums = store.bucket_sums(account).await.expect("a read");
+    assert_eq!((sums.objects, sums.bytes), (2, 14));
+    assert_eq!(
+        store.bucket_by_folder("folder").await.expect("a read"),
+        Some(account)
+    );
+    let keys = keys.to_vec();
+    assert_eq!(store.object_remove(account, keys).await.expect("done"), 2);
     store.close().await;
     audit(&path);
 }

@@ -2,6 +2,7 @@
 //! old files and with full disks. Every file a test leaves behind is audited.
 
 mod audit;
+mod bucket;
 mod crash;
 mod files;
 mod hints;
