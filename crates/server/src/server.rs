@@ -15,7 +15,7 @@ use crate::{
     tls::{self, Certificate},
     waiters::Waiters,
 };
-use picloud_blob::{BlobError, Blobs, LocalBlobs};
+use picloud_blob::{BlobError, Blobs, LocalBlobs, S3Blobs};
 use picloud_scheduler::CoreTypes;
 use picloud_store::{
     Store, StoreError,
@@ -71,7 +71,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// A database and blobs below the data directory.
+    /// A database below the data directory, and blobs there or in S3.
     pub fn open(options: &Options) -> Result<Self, StartError> {
         private_directory(&options.data_dir)?;
         let queued = Arc::new(Notify::new());
@@ -88,10 +88,16 @@ impl Parts {
             }
         }));
         let store = SqliteStore::open(&store)?;
-        let blobs = LocalBlobs::open(&options.data_dir.join("blobs"), options.durable)?;
+        let blobs: Arc<dyn Blobs> = match &options.s3 {
+            Some(s3) => Arc::new(S3Blobs::new(s3)?),
+            None => Arc::new(LocalBlobs::open(
+                &options.data_dir.join("blobs"),
+                options.durable,
+            )?),
+        };
         Ok(Self {
             store: Arc::new(store),
-            blobs: Arc::new(blobs),
+            blobs,
             queued,
         })
     }
