@@ -14,6 +14,7 @@ mod object_http;
 mod object_limits;
 mod objects;
 mod public;
+mod s3;
 mod series;
 mod signed;
 mod stopping;
