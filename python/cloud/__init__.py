@@ -15,8 +15,8 @@
     >>> cloud.start_simulator()                         # or all of it without a server
 
 Start a server with `picloud serve`. Submodules: `cloud.bucket` and `cloud.files` (stored objects),
-`cloud.aio` (asyncio), `cloud.mp` (local jobs beside those on a server), `cloud.wait_for`, `cloud.account`,
-`cloud.pool_interface`.
+`cloud.volume` (directories for jobs), `cloud.aio` (asyncio), `cloud.mp` (local jobs beside those on a
+server), `cloud.wait_for`, `cloud.account`, `cloud.pool_interface`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ from ._jids import Jid, JidRange
 from .version import __version__
 
 if TYPE_CHECKING:
-    from . import account, aio, bucket, files, mp, pool_interface, wait_for
+    from . import account, aio, bucket, files, mp, pool_interface, volume, wait_for
     from ._core import Cloud
     from ._explain import Explanation, explain
     from ._series import Sample, Series
@@ -103,6 +103,7 @@ __all__ = [
     "setkey",
     "start_simulator",
     "status",
+    "volume",
     "wait_for",
     "watch",
 ]
@@ -132,6 +133,7 @@ _LAZY = {
     "files": "",
     "mp": "",
     "pool_interface": "",
+    "volume": "",
     "wait_for": "",
 }
 

@@ -79,7 +79,7 @@ FIELDS: dict[str, tuple[str | None, Read]] = {
     "finished": (None, lambda job: _time(job["finished"])),
     "label": (None, _spec("label")),
     "env": (None, _spec("env")),
-    "vol": (None, lambda job: job["spec"].get("vol") or []),
+    "vol": (None, lambda job: job["spec"].get("volumes") or []),
     "function": (None, _spec("function_name")),
     "code_version": (None, _spec("code_version")),
     "attributes": (None, lambda job: job["spec"]),

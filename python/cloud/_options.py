@@ -32,6 +32,7 @@ class Options:
         "priority",
         "profile",
         "restartable",
+        "volumes",
     )
 
     def __init__(self) -> None:
@@ -47,6 +48,7 @@ class Options:
         self.kill_process = False
         self.fast_serialization = 0
         self.os_env_vars: dict[str, str] = {}
+        self.volumes: list[str] = []
         self.callback: list[Callable[..., Any]] = []
         self.callback_on_error: list[Callable[..., Any]] = []
 
@@ -75,6 +77,8 @@ class Options:
             spec["fast_serialization"] = self.fast_serialization
         if self.os_env_vars:
             spec["os_env_vars"] = self.os_env_vars
+        if self.volumes:
+            spec["volumes"] = self.volumes
         return spec
 
 
@@ -207,8 +211,15 @@ def _env(options: Options, value: Any) -> None:
 
 
 def _vol(options: Options, value: Any) -> None:
-    if value:
-        raise CloudException("_vol: volumes are not part of this version of picloud", kind="unsupported")
+    if value is None:
+        return
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, Iterable):
+        raise TypeError("_vol must be a volume's name, or an iterable of names")
+    names = list(names)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError("_vol must be a volume's name, or an iterable of names")
+    options.volumes = [name for name in dict.fromkeys(names) if name]
 
 
 Check = Callable[[Options, Any], None]

@@ -32,6 +32,7 @@ def test_each_keyword_reaches_the_spec_in_the_services_words() -> None:
         _kill_process=True,
         _fast_serialization=2,
         _os_env_vars={"A": "1"},
+        _vol=["data", "models", "data"],
     )
     assert found == {
         "core_type": "c2",
@@ -45,7 +46,10 @@ def test_each_keyword_reaches_the_spec_in_the_services_words() -> None:
         "kill_process": True,
         "fast_serialization": 2,
         "os_env_vars": {"A": "1"},
+        "volumes": ["data", "models"],
     }
+    assert spec(_vol="data") == {"volumes": ["data"]}
+    assert spec(_vol=[]) == spec(_vol=None) == {}
 
 
 def test_the_users_own_keywords_are_kept_apart() -> None:
@@ -80,7 +84,8 @@ def test_the_users_own_keywords_are_kept_apart() -> None:
         ({"_callback": 5}, CloudException),
         ({"_callback_on_error": [print, 5]}, CloudException),
         ({"_env": "science"}, CloudException),
-        ({"_vol": "data"}, CloudException),
+        ({"_vol": 5}, TypeError),
+        ({"_vol": ["data", 5]}, TypeError),
     ],
     ids=str,
 )
