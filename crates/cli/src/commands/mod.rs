@@ -22,6 +22,7 @@ mod signals;
 pub(crate) mod status;
 pub(crate) mod usage;
 mod verdict;
+pub(crate) mod volume;
 pub(crate) mod watch;
 pub(crate) mod worker;
 pub(crate) mod workers;
@@ -55,6 +56,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<()> {
             Command::Usage(args) => usage::run(context, &args).await,
             Command::Bucket(args) => bucket::run(context, &args).await,
             Command::Files(args) => files::run(context, &args).await,
+            Command::Volume(args) => volume::run(context, &args).await,
             Command::Workers(args) => workers::run(context, &args).await,
             Command::Doctor(args) => doctor::run(context, &args).await,
             Command::Key(args) => key::run(context, &args).await,
