@@ -127,7 +127,9 @@ def _head(method: str, signed: SignedURL) -> str:
 
     parts = urlsplit(signed)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
-    headers = {"Host": parts.netloc, **signed.headers}
+    # The length of a body is said where it is sent.
+    along = {n: v for n, v in signed.headers.items() if n.lower() != "content-length"}
+    headers = {"Host": parts.netloc, **along}
     return f"{method} {target} HTTP/1.1\r\n" + "".join(f"{n}: {v}\r\n" for n, v in headers.items())
 
 
