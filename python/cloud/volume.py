@@ -149,7 +149,10 @@ def delete(name: str) -> None:
 
 
 def _connection() -> Any:
-    return current()._session().connection
+    cloud = current()
+    if cloud.kind == "simulation":
+        raise RuntimeError("volumes cannot be used in simulation: they are on a server")
+    return cloud._session().connection
 
 
 def _checked(name: str) -> str:
