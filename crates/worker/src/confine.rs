@@ -57,7 +57,6 @@ pub(crate) struct Confine {
     isolation: Isolation,
     groups: Option<Cgroups>,
     meter: Option<Arc<Meter>>,
-    filters: Arc<Vec<String>>,
     slots: Arc<Slots>,
     addresses: Option<Arc<Addresses>>,
     network: Network,
@@ -125,7 +124,7 @@ impl Confine {
         };
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}-{number}", std::process::id());
-        let groups = match Cgroups::discover(Path::new("/"), &name) {
+        let groups = match usable_groups(&name) {
             Ok(groups) => Some(groups),
             Err(reason) => {
                 warn!(%reason, "no control groups: memory is limited per process, and idle processors are not shared by weight");
@@ -136,14 +135,6 @@ impl Confine {
             // Root without control groups is a machine put together wrongly, not a choice.
             warn!("root has no control groups here: one job can take the memory of others");
         }
-        let filters = match isolation.is_sandbox() {
-            true => seccomp::programs()
-                .map_err(|e| format!("no filter of system calls can be made: {e}"))?
-                .iter()
-                .map(|program| STANDARD.encode(program))
-                .collect(),
-            false => Vec::new(),
-        };
         let meter = match Meter::open(slots::MAX) {
             Ok(meter) if groups.is_some() => Some(Arc::new(meter)),
             Ok(_) => None,
@@ -169,7 +160,6 @@ impl Confine {
             isolation,
             groups,
             meter,
-            filters: Arc::new(filters),
             slots: Arc::new(Slots::new(isolation)),
             addresses,
             network: match options.network {
@@ -199,11 +189,6 @@ impl Confine {
                 None => Limits::Process,
             },
         }
-    }
-
-    /// Programs for `seccomp`.
-    pub(crate) fn filters(&self) -> Arc<Vec<String>> {
-        Arc::clone(&self.filters)
     }
 
     /// Addresses that are free, and all there are; none without a pool.
@@ -239,7 +224,11 @@ impl Confine {
         fs::set_permissions(scratch.join(TMP_DIR), open)
             .map_err(|e| file("/tmp could not be opened", e))?;
         let disk_limit_bytes = self.disk_limit(scratch);
-        let group = self.group(&slot, share)?;
+        let group = match context.is_trial() {
+            // Entered already, and entering takes the kernel longer than all the rest.
+            true => None,
+            false => self.group(&slot, share)?,
+        };
         let v2 = group.as_ref().and_then(Cgroup::v2_dir);
         let mut attached = Vec::new();
         let mut meter = None;
@@ -453,6 +442,40 @@ fn homes(home: &Path, volumes: &[(PathBuf, PathBuf)], uid: Option<u32>) -> io::R
         }
     }
     Ok(())
+}
+
+/// Programs for `seccomp`, in base64: what zygotes are told to install in sandboxes.
+pub(crate) fn filters(isolation: IsolationChoice) -> Result<Arc<Vec<String>>, String> {
+    let filters = match isolation {
+        IsolationChoice::Process => Vec::new(),
+        IsolationChoice::Sandbox => {
+            let programs = seccomp::programs()
+                .map_err(|e| format!("no filter of system calls can be made: {e}"))?;
+            programs.iter().map(|p| STANDARD.encode(p)).collect()
+        }
+    };
+    Ok(Arc::new(filters))
+}
+
+/// Control groups that were entered once.
+fn usable_groups(name: &str) -> Result<Cgroups, String> {
+    let groups = Cgroups::discover(Path::new("/"), name)?;
+    let limits = GroupLimits {
+        memory_bytes: None,
+        cpu_units: 1.0,
+        cpu_max_cores: None,
+        processes: None,
+    };
+    let tried = groups.create("trial", &limits).and_then(|group| {
+        group.try_out()?;
+        group.remove()
+    });
+    match tried {
+        Ok(()) => Ok(groups),
+        Err(error) => Err(format!(
+            "a control group could be made but not entered: {error}"
+        )),
+    }
 }
 
 /// How ids of sandboxes are made under an isolation.

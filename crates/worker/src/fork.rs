@@ -81,15 +81,22 @@ pub(crate) async fn try_out(nursery: &Nursery) -> Result<(), String> {
     let mut word = [0; 8];
     let heard = timeout(TRIAL, ends.socket.read(&mut word)).await;
     drop(ends);
-    let end = timeout(TRIAL, forked.end).await;
-    let cleared = tokio::task::spawn_blocking(move || {
+    let clear = || {
         drop(scratch);
         cell.clear();
-    });
-    let _ = cleared.await;
-    match (heard, end) {
-        (Ok(Ok(1..)), _) => Ok(()),
-        (_, Ok(Ok(end))) => Err(match end.unborn {
+    };
+    if let Ok(Ok(1..)) = heard {
+        // Nobody has to wait until it is gone.
+        tokio::spawn(async move {
+            let _ = timeout(TRIAL, forked.end).await;
+            let _ = tokio::task::spawn_blocking(clear).await;
+        });
+        return Ok(());
+    }
+    let end = timeout(TRIAL, forked.end).await;
+    let _ = tokio::task::spawn_blocking(clear).await;
+    match end {
+        Ok(Ok(end)) => Err(match end.unborn {
             Some(reason) => reason,
             None => format!("a process in one ended with {:?} {}", end.exit, end.syslog),
         }),

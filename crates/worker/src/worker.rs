@@ -4,7 +4,7 @@ use crate::{
     agent::{Agent, Equipment},
     blobs::BlobCache,
     code::CodeCache,
-    confine::Confine,
+    confine::{self, Confine},
     fork::{self, Nursery},
     machine,
     pool::Limits,
@@ -221,11 +221,15 @@ async fn work(options: &Options, stop: &CancellationToken) -> Result<(), WorkerE
         &options.token,
     )?;
     let dir = std::fs::canonicalize(dir).map_err(fault)?;
-    let confine = Confine::start(options, &dir).map_err(WorkerError::Confinement)?;
-    let confine = Arc::new(confine);
+    let filters = confine::filters(options.isolation).map_err(WorkerError::Confinement)?;
+    // Beside the start of the interpreter, which takes longer.
+    let confining = {
+        let (options, dir) = (options.clone(), dir.clone());
+        tokio::task::spawn_blocking(move || Confine::start(&options, &dir))
+    };
     let pythons = Arc::new(
         Pythons::new(
-            confine.filters(),
+            filters,
             options.runner.clone(),
             options.default_python.clone(),
             options.pythons.clone(),
@@ -242,6 +246,11 @@ async fn work(options: &Options, stop: &CancellationToken) -> Result<(), WorkerE
         started = pythons.start_default() => started.map_err(|e: ZygoteError| WorkerError::Python(e.to_string()))?,
         () = stop.cancelled() => return Ok(()),
     }
+    let confine = confining
+        .await
+        .map_err(|e| WorkerError::Confinement(e.to_string()))?
+        .map_err(WorkerError::Confinement)?;
+    let confine = Arc::new(confine);
     let nursery = Nursery {
         pythons: Arc::clone(&pythons),
         confine: Arc::clone(&confine),

@@ -1,9 +1,14 @@
 //! One group: what runs in it, its limits, what it used.
 
 use super::{Dirs, GroupLimits, Reading, ending, limits, reading::Sources};
+use nix::{
+    fcntl::OFlag,
+    sys::wait::waitpid,
+    unistd::{ForkResult, fork, pipe2, write},
+};
 use std::{
-    fs::{self, OpenOptions},
-    io,
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
@@ -57,6 +62,35 @@ impl Cgroup {
                 Ok(file.into())
             })
             .collect()
+    }
+
+    /// Has a process enter and end. That a group could be made does not say that it can be entered.
+    pub fn try_out(&self) -> io::Result<()> {
+        let entrances = self.entrances()?;
+        let (heard, told) = pipe2(OFlag::O_CLOEXEC)?;
+        // SAFETY: the child calls only `write` and `_exit`, which are safe after a fork of a process
+        // with threads; it allocates nothing.
+        match unsafe { fork()? } {
+            ForkResult::Child => {
+                let refused = entrances.iter().find_map(|fd| write(fd, b"0").err());
+                let code = refused.map_or(0, |errno| errno as i32);
+                let _ = write(&told, &code.to_ne_bytes());
+                // SAFETY: ends this process without running anything of the parent's.
+                unsafe { nix::libc::_exit(0) }
+            }
+            ForkResult::Parent { child } => {
+                drop(told);
+                let mut code = [0; 4];
+                let answer = File::from(heard).read_exact(&mut code);
+                // Somebody else may have reaped it; it is gone either way.
+                let _ = waitpid(child, None);
+                answer?;
+                match i32::from_ne_bytes(code) {
+                    0 => Ok(()),
+                    code => Err(io::Error::from_raw_os_error(code)),
+                }
+            }
+        }
     }
 
     /// Changes the limits of what runs. Under v1 less memory than is in use is refused
