@@ -1,0 +1,112 @@
+//! The mount and its end.
+
+use crate::{
+    files::{Files, Limits},
+    kernel::Kernel,
+    objects::Objects,
+};
+use fuser::{BackgroundSession, Config, Session, SessionACL};
+use nix::{
+    mount::{MntFlags, MsFlags, umount2},
+    unistd::{getegid, geteuid},
+};
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::fd::AsRawFd as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{runtime::Handle, task::JoinHandle};
+
+/// Between two looks for memory that nobody needs.
+const TIDY_EVERY: Duration = Duration::from_secs(30);
+const READ_MAX_BYTES: u32 = 1 << 20;
+
+/// A mounted file system. Ends with this: whoever has something open in it gets errors from then on.
+#[derive(Debug)]
+pub struct Mounted {
+    dir: PathBuf,
+    tidying: JoinHandle<()>,
+    _session: BackgroundSession,
+}
+
+fn device() -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open("/dev/fuse")
+}
+
+/// Whether there can be one here at all. The error says what is missing.
+pub fn is_possible() -> Result<(), String> {
+    device().map(drop).map_err(|e| format!("/dev/fuse: {e}"))
+}
+
+/// Mounts an account's objects at `dir`. What is written lies in `draft_dir`, without names. To be
+/// called where blocking for a few milliseconds is fine; needs the right to mount.
+pub fn mount(
+    objects: Arc<dyn Objects>,
+    dir: &Path,
+    draft_dir: &Path,
+    limits: Limits,
+    runtime: &Handle,
+) -> io::Result<Mounted> {
+    let device = device()?;
+    let options = format!(
+        "fd={},rootmode=40000,user_id={},group_id={},allow_other,max_read={READ_MAX_BYTES}",
+        device.as_raw_fd(),
+        geteuid(),
+        getegid()
+    );
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOATIME;
+    let source = "picloud-bucket";
+    nix::mount::mount(
+        Some(source),
+        dir,
+        Some("fuse"),
+        flags,
+        Some(options.as_str()),
+    )?;
+    let files = Arc::new(Files::new(objects, draft_dir, limits));
+    let kernel = Kernel {
+        files: Arc::clone(&files),
+        runtime: runtime.clone(),
+    };
+    let session = Session::from_fd(kernel, device.into(), SessionACL::All, Config::default());
+    match session.and_then(Session::spawn) {
+        Ok(session) => Ok(Mounted {
+            dir: dir.to_owned(),
+            tidying: runtime.spawn(tidy(files)),
+            _session: session,
+        }),
+        Err(error) => {
+            end(dir);
+            Err(error)
+        }
+    }
+}
+
+async fn tidy(files: Arc<Files>) {
+    loop {
+        tokio::time::sleep(TIDY_EVERY).await;
+        files.contents.tidy();
+    }
+}
+
+/// By force, so that nobody waits for answers any more; and lazily, because it is in use.
+fn end(dir: &Path) {
+    let _ = umount2(dir, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH);
+}
+
+impl Mounted {
+    /// Where it is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        self.tidying.abort();
+        end(&self.dir);
+    }
+}
