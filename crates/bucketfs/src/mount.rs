@@ -42,7 +42,9 @@ pub fn is_possible() -> Result<(), String> {
 }
 
 /// Mounts an account's objects at `dir`. What is written lies in `draft_dir`, without names. To be
-/// called where blocking for a few milliseconds is fine; needs the right to mount.
+/// called where blocking for a few milliseconds is fine; needs the right to mount. Nothing else may
+/// block the threads of `runtime`, least of all looks at processes that have files in it open: those
+/// looks may wait for answers of ours.
 pub fn mount(
     objects: Arc<dyn Objects>,
     dir: &Path,
