@@ -26,7 +26,6 @@ from ._trees import (
     check_path,
     chunks_of,
     from_manifest,
-    scan,
     to_manifest,
 )
 from ._wire import Body
@@ -200,7 +199,7 @@ def down(connection: Connection, sources: list[tuple[str, str]], dest: str, dele
         if os.path.lexists(root):
             there = {name: {"path": name, "kind": "file", "mode": 0, "modified_ms": -1, "size": -1}}
     else:
-        there = {one.entry["path"]: one.entry for one in _local(root)} if root.is_dir() else {}
+        there = {entry["path"]: entry for entry in _local(root)} if root.is_dir() else {}
     todo = plan(found, name, slash, there, delete)
     top = next((one.top for one in found if one.contents and one.top is not None), None)
     _write(connection, todo, place, there)
@@ -208,13 +207,17 @@ def down(connection: Connection, sources: list[tuple[str, str]], dest: str, dele
         _dress(place, top.entry)
 
 
-def _local(root: Path) -> Iterator[Found]:
-    """All that is there, also what could not be in a volume: it may be in the way."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield from scan(root, "")
+def _local(root: Path, prefix: str = "") -> Iterator[Entry]:
+    """All that is there, also what could not be in a volume: it may be in the way, or have to go."""
+    with os.scandir(root) as items:
+        for item in sorted(items, key=lambda item: item.name):
+            path, about = f"{prefix}{item.name}", item.stat(follow_symlinks=False)
+            is_dir = item.is_dir(follow_symlinks=False)
+            kind = "dir" if is_dir else "file" if item.is_file(follow_symlinks=False) else "other"
+            times = {"modified_ms": about.st_mtime_ns // 1_000_000, "size": about.st_size}
+            yield {"path": path, "kind": kind, **times}
+            if is_dir:
+                yield from _local(Path(item.path), f"{path}/")
 
 
 def _volume_source(connection: Connection, volume: str, path: str) -> Source:

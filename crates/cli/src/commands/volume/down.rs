@@ -54,9 +54,8 @@ pub(super) async fn down(
     }
     let there = if place.is_dir() && !one_file {
         let mut there = Vec::new();
-        local::scan(place, "", &mut there, &mut |_, _| {})?;
-        let entries = there.into_iter().map(|f| (f.entry.path.clone(), f.entry));
-        entries.collect()
+        local::everything(place, "", &mut there)?;
+        there.into_iter().map(|e| (e.path.clone(), e)).collect()
     } else {
         Entries::new()
     };

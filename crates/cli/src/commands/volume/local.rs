@@ -46,8 +46,39 @@ pub(super) fn source(said: &str) -> Result<Source> {
     })
 }
 
+/// Everything below a directory that has a name in UTF-8, also what could not be in a volume: it may be
+/// in the way, or have to go.
+pub(super) fn everything(dir: &Path, prefix: &str, found: &mut Vec<TreeEntry>) -> Result<()> {
+    for item in fs::read_dir(dir).with_context(|| format!("could not list {}", dir.display()))? {
+        let item = item?;
+        let (about, name) = (item.metadata()?, item.file_name());
+        let Some(name) = name.to_str() else { continue };
+        let path = format!("{prefix}{name}");
+        let kind = if about.is_dir() {
+            everything(&item.path(), &format!("{path}/"), found)?;
+            EntryKind::Dir
+        } else {
+            // Whatever it is, it has no size that a file could have, so that no file is taken for it.
+            let (is_file, chunks) = (about.is_file(), Vec::new());
+            let size = if is_file { about.len() } else { u64::MAX };
+            EntryKind::File { size, chunks }
+        };
+        found.push(TreeEntry {
+            path,
+            kind,
+            mode: about.mode() & 0o777,
+            modified_ms: modified_ms(&about),
+        });
+    }
+    Ok(())
+}
+
+fn modified_ms(about: &fs::Metadata) -> i64 {
+    about.mtime() * 1_000 + about.mtime_nsec() / 1_000_000
+}
+
 /// Everything below a directory. What cannot be in a volume is left out, and `warn` hears of it.
-pub(super) fn scan(
+fn scan(
     dir: &Path,
     prefix: &str,
     found: &mut Vec<Found>,
@@ -111,7 +142,7 @@ fn look(item: &Path, path: &str, warn: &mut dyn FnMut(&Path, &str)) -> Result<Op
             path: path.to_owned(),
             kind,
             mode: about.mode() & 0o777,
-            modified_ms: about.mtime() * 1_000 + about.mtime_nsec() / 1_000_000,
+            modified_ms: modified_ms(&about),
         },
         source: item.to_owned(),
     }))
