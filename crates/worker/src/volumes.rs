@@ -27,11 +27,15 @@ use tracing::warn;
 
 /// Chunks of which it is remembered where they lie. Forgetting one costs a transfer.
 const KNOWN_MAX: usize = 1_000_000;
+/// What a name in a tree is reckoned to take of the disk, so that trees of small files are bounded too.
+const NAME_BYTES: u64 = 256;
 
 /// One tree on disk. Not removed as long as somebody holds it.
 #[derive(Debug)]
 pub(crate) struct LaidTree {
     dir: PathBuf,
+    /// Bytes of its names.
+    names_bytes: u64,
 }
 
 impl LaidTree {
@@ -76,7 +80,7 @@ pub(crate) struct VolumeCache {
     max_bytes: u64,
     index: Mutex<Index>,
     known: Mutex<Known>,
-    /// Bytes of all files.
+    /// Bytes of all files, and of the names in all trees.
     bytes: AtomicU64,
     /// Shared while a tree is laid out, exclusive while files without a tree are removed.
     laying: RwLock<()>,
@@ -119,6 +123,11 @@ impl VolumeCache {
             .get_or_try_init(|| self.lay_out(line, account, tree))
             .await
             .cloned();
+        if laid.is_err() {
+            // The next job with it is to try again, and what never comes is not to be remembered.
+            let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+            index.slots.remove(&(account, tree));
+        }
         self.trim(self.max_bytes);
         laid
     }
@@ -184,10 +193,11 @@ impl VolumeCache {
             let Some((account, slot)) = oldest else {
                 return;
             };
-            if let Some(tree) = slot.get()
-                && let Err(error) = crate::disk::remove(&tree.dir)
-            {
-                warn!(%error, "a volume that nobody uses could not be removed");
+            if let Some(tree) = slot.get() {
+                self.bytes.fetch_sub(tree.names_bytes, Ordering::Relaxed);
+                if let Err(error) = crate::disk::remove(&tree.dir) {
+                    warn!(%error, "a volume that nobody uses could not be removed");
+                }
             }
             self.sweep(account);
         }
@@ -221,6 +231,65 @@ fn read(manifest: &[u8]) -> Result<Tree, VolumeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ACCOUNT: AccountId = AccountId(1);
+
+    /// A tree with one file, as if it had been laid out.
+    fn laid(cache: &VolumeCache, name: &str, bytes: usize, used: u64) -> Arc<LaidTree> {
+        let dir = cache.account_dir(ACCOUNT);
+        let (file, tree) = (dir.join(laying::FILES).join(name), dir.join(name));
+        std::fs::create_dir_all(dir.join(laying::FILES)).expect("a directory");
+        std::fs::create_dir(&tree).expect("a directory");
+        std::fs::write(&file, vec![0; bytes]).expect("a file");
+        std::fs::hard_link(&file, tree.join("file")).expect("a link");
+        let tree = Arc::new(LaidTree {
+            dir: tree,
+            names_bytes: NAME_BYTES,
+        });
+        let all = bytes as u64 + NAME_BYTES;
+        cache.bytes.fetch_add(all, Ordering::Relaxed);
+        let slot = Arc::new(OnceCell::new_with(Some(Arc::clone(&tree))));
+        let key = (ACCOUNT, Some(Hash::of(name.as_bytes())));
+        cache
+            .index
+            .lock()
+            .expect("nobody panicked")
+            .slots
+            .insert(key, (slot, used));
+        tree
+    }
+
+    #[test]
+    fn trees_that_nobody_uses_go_the_longest_unused_first() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let cache = VolumeCache::new(dir.path().join("volumes"), 0).expect("a cache");
+        let used = laid(&cache, "used", 5_000, 1);
+        for (number, name) in (2..).zip(["old", "new"]) {
+            drop(laid(&cache, name, 5_000, number));
+        }
+        let there = |name: &str| {
+            let dir = cache.account_dir(ACCOUNT);
+            let (tree, file) = (dir.join(name), dir.join(laying::FILES).join(name));
+            (tree.exists(), file.exists())
+        };
+        cache.trim(12_000);
+        assert_eq!(
+            ["used", "old", "new"].map(there),
+            [(true, true), (false, false), (true, true)]
+        );
+        cache.trim(0);
+        assert_eq!(
+            (there("used"), there("new")),
+            ((true, true), (false, false))
+        );
+        assert_eq!(cache.bytes.load(Ordering::Relaxed), 5_000 + NAME_BYTES);
+        drop(used);
+        cache.trim(0);
+        assert_eq!(
+            (there("used").0, cache.bytes.load(Ordering::Relaxed)),
+            (false, 0)
+        );
+    }
 
     #[test]
     fn a_list_of_files_that_leads_outside_is_refused() {

@@ -67,7 +67,9 @@ pub(super) async fn lay_out(
     let dir = trees.join(name);
     // The directory appears whole or not at all.
     fs::rename(building.keep(), &dir)?;
-    Ok(Arc::new(LaidTree { dir }))
+    let names_bytes = super::NAME_BYTES * (1 + tree.entries.len() as u64);
+    cache.bytes.fetch_add(names_bytes, Ordering::Relaxed);
+    Ok(Arc::new(LaidTree { dir, names_bytes }))
 }
 
 async fn on_a_thread(

@@ -10,3 +10,4 @@ mod pickles;
 mod rig;
 mod server;
 mod stopping;
+mod volumes;
