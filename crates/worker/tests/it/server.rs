@@ -13,8 +13,8 @@ use picloud_types::{
     AccountId, ApiError, Attempt, ErrorBody, ErrorKind, Hash, Jid, JobSpec, JobState, Payload,
     SpecId, Stream, WorkerId,
     api::workers::{
-        AttemptRef, FinishedReport, Held, Hello, PullHeader, PullRequest, PulledJob, PulledSpec,
-        PythonsUpdate, ReportHeader, ReportReply, SampleReport, Welcome, WorkerPython,
+        AttemptRef, FinishedReport, Held, Hello, Mount, PullHeader, PullRequest, PulledJob,
+        PulledSpec, PythonsUpdate, ReportHeader, ReportReply, SampleReport, Welcome, WorkerPython,
     },
     frames::{FrameReader, FrameWriter},
 };
@@ -42,6 +42,10 @@ pub(crate) struct Known {
     pub(crate) queue: VecDeque<Queued>,
     pub(crate) specs: HashMap<SpecId, (JobSpec, Payload)>,
     pub(crate) blobs: HashMap<Hash, Bytes>,
+    /// Blobs that were asked for.
+    pub(crate) fetched: Vec<Hash>,
+    /// What every spec is shown of volumes.
+    pub(crate) mounts: Vec<Mount>,
     pub(crate) kills: Vec<AttemptRef>,
     pub(crate) handed_out: HashMap<Jid, u32>,
     held: HashMap<Jid, Queued>,
@@ -292,7 +296,7 @@ fn answer(known: &mut Known, number: u64, request: &PullRequest) -> Option<Bytes
             compute_units: 1.0,
             memory_bytes: 300_000_000,
             own_ip: false,
-            mounts: Vec::new(),
+            mounts: known.mounts.clone(),
         });
         payloads.push(function);
     }
@@ -392,6 +396,7 @@ async fn blob_get(
     Path((_, _, hash)): Path<(i64, i64, String)>,
 ) -> Response {
     let hash: Hash = hash.parse().expect("a hash");
+    server.known().fetched.push(hash);
     match server.known().blobs.get(&hash).cloned() {
         Some(bytes) => Body::from(bytes).into_response(),
         None => refusal(ErrorKind::NotFound).into_response(),
