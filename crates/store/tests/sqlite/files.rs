@@ -323,3 +323,22 @@ async fn a_file_of_format_3_opens_with_everything_in_it() {
     store.close().await;
     audit(&path);
 }
+
+#[tokio::test]
+async fn a_file_of_format_4_opens_with_its_volumes() {
+    let (_directory, path, store) = sample(include_str!("../samples/0004.sql")).await;
+    let account = AccountId(1);
+    let volumes = store.volume_list(account).await.expect("a read");
+    assert_eq!(
+        (volumes[0].name.as_str(), volumes[0].mount_path.as_str()),
+        ("data", "/home/picloud/data")
+    );
+    assert_eq!(
+        (volumes[0].tree, volumes[0].files, volumes[0].bytes),
+        (Some(Hash::of(b"a manifest")), 1, 7)
+    );
+    assert_eq!((volumes[1].tree, volumes.len()), (None, 2));
+    store.volume_delete(account, "data").await.expect("done");
+    store.close().await;
+    audit(&path);
+}
