@@ -5,7 +5,10 @@ use crate::world::{World, header, inline, only, refused, spec, status, submit_on
 use bytes::Bytes;
 use picloud_types::{
     ErrorKind, Hash, Payload,
-    api::jobs::{KillRequest, ListQuery},
+    api::{
+        jobs::{KillRequest, ListQuery},
+        volumes::VolumeNew,
+    },
 };
 use reqwest::Method;
 
@@ -13,6 +16,8 @@ use reqwest::Method;
 fn about(jid: i64, hash: Hash, key: i64) -> Vec<(Method, String, String)> {
     let jids = format!(r#"{{"jids": "{jid}"}}"#);
     let object = format!(r#"{{"key": "{jid}"}}"#);
+    let volume = format!("/v1/volumes/v{jid}-data");
+    let paths = r#"{"paths": ["a"]}"#;
     let post = |path: &str, body: &str| (Method::POST, path.to_owned(), body.to_owned());
     vec![
         post("/v1/jobs/status", &jids),
@@ -36,6 +41,16 @@ fn about(jid: i64, hash: Hash, key: i64) -> Vec<(Method, String, String)> {
             format!("/v1/bucket/objects/{jid}"),
             String::new(),
         ),
+        (Method::GET, volume.clone(), String::new()),
+        (Method::DELETE, volume.clone(), String::new()),
+        (
+            Method::PUT,
+            format!("{volume}/tree"),
+            format!(r#"{{"base": null, "tree": "{hash}"}}"#),
+        ),
+        post(&format!("{volume}/ls"), paths),
+        post(&format!("{volume}/mkdir"), paths),
+        post(&format!("{volume}/rm"), paths),
         post("/v1/bucket/public", &object),
         post("/v1/bucket/private", &object),
         post(
@@ -50,7 +65,8 @@ fn about(jid: i64, hash: Hash, key: i64) -> Vec<(Method, String, String)> {
 }
 
 /// Paths that name nothing of anybody, or that only workers and administrators may use.
-const HARMLESS: [&str; 29] = [
+const HARMLESS: [&str; 30] = [
+    "/v1/volumes",
     "/v1/bucket",
     "/v1/bucket/list",
     "/v1/bucket/info",
@@ -102,6 +118,12 @@ async fn another_accounts_things_are_as_absent_as_those_that_never_were() {
         .expect("stored");
     for job in [jid, finished] {
         put(&client, &job.to_string(), "secret object").await;
+        let volume = VolumeNew {
+            name: format!("v{job}-data"),
+            mount_path: format!("v{job}"),
+            description: "secret".to_owned(),
+        };
+        client.volume_create(&volume).await.expect("made");
     }
     let (_, other_key) = world.other().await;
     let http = reqwest::Client::new();
@@ -203,6 +225,7 @@ fn no_path_was_forgotten() {
         let named = path
             .replace("{jid}", "1")
             .replace("{key}", "1")
+            .replace("{name}", "v1-data")
             .replace("{stream}", "stdout")
             .replace("{hash}", &hash.to_string());
         assert!(
