@@ -109,7 +109,10 @@ enum Action {
     },
     /// Delete a volume with everything in it
     #[command(after_help = "Examples:\n  picloud volume delete genomes")]
-    Delete { name: String },
+    Delete {
+        /// Its name
+        name: String,
+    },
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
