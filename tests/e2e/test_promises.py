@@ -19,7 +19,8 @@ from harness import Recorder, Server, until
 
 def worker_pid(server: Server) -> int:
     """The process of the server that is its worker."""
-    for pid in server.descendants():
+    # Parents first: a worker forks for moments, and such a child looks like it.
+    for pid in reversed(server.descendants()):
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         if b"worker" in command:
             return pid
