@@ -24,7 +24,7 @@ use tokio::{
     sync::mpsc,
     time::timeout,
 };
-use tracing::debug;
+use tracing::warn;
 
 /// A process that is only tried out has time and memory for it.
 const TRIAL: Duration = Duration::from_secs(10);
@@ -131,7 +131,7 @@ pub(crate) async fn fork(
             }
             Err(error) if attempt == ATTEMPTS => return Err(error),
             Err(error) => {
-                debug!(%error, "a fork failed, trying again");
+                warn!(%error, "a fork failed, trying again");
                 tokio::time::sleep(crate::jittered(pause)).await;
                 pause *= 4;
             }
