@@ -3,71 +3,137 @@
 //! A recursion holds a descriptor, or a piece of stack, for every level, and strangers make as many
 //! levels as they like. So directories are moved up to the top first and emptied there, one by one.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 /// A directory that is not empty after so many goes has somebody who fills it.
 const GOES_MAX: u32 = 16;
+/// After the first go, and more after each further one: who fills it may be about to end.
+const PAUSE: Duration = Duration::from_millis(1);
+/// What is moved up begins with this.
+const MOVED: &str = ".moved-";
+
+/// Removals of this process so far.
+static REMOVALS: AtomicU64 = AtomicU64::new(0);
 
 /// Removes `root` with all that is in it. Nobody but us may be able to write to `root` itself; below
-/// it anything may happen meanwhile.
+/// it anything may happen meanwhile. What an earlier removal left there half done, or what another one
+/// takes away at the same time, is no hindrance.
 pub(crate) fn remove(root: &Path) -> io::Result<()> {
-    let mut moved = 0;
-    empty(root, root, &mut moved)?;
-    let mut next = 0;
-    while next < moved {
-        let dir = root.join(name(next));
-        next += 1;
-        take_away(root, &dir, &mut moved)?;
-    }
-    gone(fs::remove_dir(root))
-}
-
-/// What is moved up is called by a number.
-fn name(number: u64) -> String {
-    format!(".moved-{number}")
-}
-
-fn take_away(root: &Path, dir: &Path, moved: &mut u64) -> io::Result<()> {
+    fs::symlink_metadata(root)?;
     for go in 1.. {
-        empty(root, dir, moved)?;
-        match gone(fs::remove_dir(dir)) {
-            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && go < GOES_MAX => {}
+        let mut moving = Moving::new(root);
+        moving.empty(root)?;
+        while let Some(dir) = moving.next() {
+            moving.take_away(&dir)?;
+        }
+        match gone(fs::remove_dir(root)) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && go < GOES_MAX => {
+                std::thread::sleep(PAUSE * go);
+            }
             done => return done,
         }
     }
     unreachable!("the loop ends by returning")
 }
 
-/// Removes the files in `dir` and moves its directories up to `root`.
-fn empty(root: &Path, dir: &Path, moved: &mut u64) -> io::Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let path = entry.path();
-        if dir == root && entry.file_name().as_encoded_bytes().starts_with(b".moved-") {
-            continue;
-        }
-        // Not followed: a link is removed, not what it leads to.
-        match entry.file_type()?.is_dir() {
-            false => gone(fs::remove_file(&path))?,
-            true => {
-                let place = root.join(name(*moved));
-                fs::rename(&path, &place)?;
-                if fs::symlink_metadata(&place)?.is_dir() {
-                    *moved += 1;
-                } else {
-                    fs::remove_file(&place)?;
-                }
-            }
+/// The directories that one removal has moved up and not yet emptied.
+struct Moving<'a> {
+    root: &'a Path,
+    /// Of no other removal, of this process or of one that ended before it was done.
+    prefix: String,
+    moved: u64,
+    done: u64,
+}
+
+impl<'a> Moving<'a> {
+    fn new(root: &'a Path) -> Self {
+        let removal = REMOVALS.fetch_add(1, Ordering::Relaxed);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.unwrap_or_default().as_nanos();
+        Self {
+            root,
+            prefix: format!("{MOVED}{}-{removal}-{now}-", std::process::id()),
+            moved: 0,
+            done: 0,
         }
     }
-    Ok(())
+
+    fn place(&self, number: u64) -> PathBuf {
+        self.root.join(format!("{}{number}", self.prefix))
+    }
+
+    fn next(&mut self) -> Option<PathBuf> {
+        let next = (self.done < self.moved).then(|| self.place(self.done));
+        self.done += 1;
+        next
+    }
+
+    fn take_away(&mut self, dir: &Path) -> io::Result<()> {
+        for go in 1.. {
+            self.empty(dir)?;
+            match gone(fs::remove_dir(dir)) {
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && go < GOES_MAX => {
+                    std::thread::sleep(PAUSE * go);
+                }
+                done => return done,
+            }
+        }
+        unreachable!("the loop ends by returning")
+    }
+
+    /// Removes the files in `dir` and moves its directories up to `root`.
+    fn empty(&mut self, dir: &Path) -> io::Result<()> {
+        let Some(entries) = found(fs::read_dir(dir))? else {
+            return Ok(());
+        };
+        for entry in entries {
+            let entry = entry?;
+            let path = entry.path();
+            let own = self.prefix.as_bytes();
+            if dir == self.root && entry.file_name().as_encoded_bytes().starts_with(own) {
+                continue;
+            }
+            // Not followed: a link is removed, not what it leads to.
+            match found(entry.file_type())? {
+                None => {}
+                Some(kind) if kind.is_dir() => self.move_up(&path)?,
+                Some(_) => gone(fs::remove_file(&path))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn move_up(&mut self, path: &Path) -> io::Result<()> {
+        let place = self.place(self.moved);
+        if found(fs::rename(path, &place))?.is_none() {
+            return Ok(());
+        }
+        // It may have become something else since it was looked at.
+        match found(fs::symlink_metadata(&place))? {
+            Some(about) if about.is_dir() => self.moved += 1,
+            Some(_) => gone(fs::remove_file(&place))?,
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+/// Somebody else may have taken away what was there a moment ago.
+fn found<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+    match outcome {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn gone(outcome: io::Result<()>) -> io::Result<()> {
-    match outcome {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
+    found(outcome).map(|_| ())
 }
 
 #[cfg(test)]
@@ -115,5 +181,39 @@ pub(super) mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let missing = remove(&dir.path().join("missing")).expect_err("it is not there");
         assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn what_an_earlier_removal_left_half_done_goes_too() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = dir.path().join("root");
+        for path in [".moved-0/below", ".moved-1", "a"] {
+            fs::create_dir_all(root.join(path)).expect("directories");
+        }
+        remove(&root).expect("removed");
+        assert!(!root.exists());
+    }
+
+    #[test]
+    fn two_may_remove_the_same_at_once() {
+        let dir = tempfile::tempdir().expect("a directory");
+        for round in 0..20 {
+            let root = dir.path().join(format!("root-{round}"));
+            for number in 0..50 {
+                fs::create_dir_all(root.join(format!("{number}/a/b"))).expect("directories");
+            }
+            std::thread::scope(|scope| {
+                let goes = [root.clone(), root.join("7"), root.clone()];
+                let goes: Vec<_> = goes.map(|root| scope.spawn(move || remove(&root))).into();
+                for go in goes {
+                    // Nothing left of it by the time it was looked for is as good.
+                    match go.join().expect("no panic") {
+                        Err(error) if error.kind() != io::ErrorKind::NotFound => panic!("{error}"),
+                        _ => {}
+                    }
+                }
+            });
+            assert!(!root.exists());
+        }
     }
 }
