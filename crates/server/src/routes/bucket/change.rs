@@ -2,14 +2,17 @@
 
 use super::at_most;
 use crate::{
-    app::Shared,
+    app::{App, Shared},
     auth::Caller,
     body::JsonBody,
     refusal::{Answer, Refusal},
     routes::openapi::json,
 };
 use axum::{Json, extract::State};
-use picloud_types::api::bucket::{Keys, RemovePrefix, Removed, Rename, Renamed};
+use picloud_types::{
+    AccountId,
+    api::bucket::{Keys, RemovePrefix, Removed, Rename, Renamed},
+};
 
 /// Objects that one transaction removes.
 const PART: u32 = 1_000;
@@ -22,11 +25,17 @@ pub(crate) async fn remove(
     caller: Caller,
     JsonBody(request): JsonBody<Keys>,
 ) -> Answer<Json<Removed>> {
+    take_away(&app, caller.account, request).await
+}
+
+/// Removes objects of an account.
+pub(in crate::routes) async fn take_away(
+    app: &App,
+    account: AccountId,
+    request: Keys,
+) -> Answer<Json<Removed>> {
     at_most(request.keys.len())?;
-    let removed = app
-        .store
-        .object_remove(caller.account, request.keys)
-        .await?;
+    let removed = app.store.object_remove(account, request.keys).await?;
     json(Removed { removed })
 }
 
@@ -66,16 +75,22 @@ pub(crate) async fn rename(
     caller: Caller,
     JsonBody(request): JsonBody<Rename>,
 ) -> Answer<Json<Renamed>> {
+    give_key(&app, caller.account, request).await
+}
+
+/// Gives objects of an account other keys.
+pub(in crate::routes) async fn give_key(
+    app: &App,
+    account: AccountId,
+    request: Rename,
+) -> Answer<Json<Renamed>> {
     let Rename { from, to, prefix } = request;
     if prefix {
-        let renamed = app
-            .store
-            .object_rename_prefix(caller.account, &from, &to)
-            .await?;
+        let renamed = app.store.object_rename_prefix(account, &from, &to).await?;
         return json(Renamed { renamed });
     }
     app.store
-        .object_rename(caller.account, from.parse()?, to.parse()?)
+        .object_rename(account, from.parse()?, to.parse()?)
         .await?;
     json(Renamed { renamed: 1 })
 }

@@ -2,7 +2,7 @@
 
 use super::at_most;
 use crate::{
-    app::Shared,
+    app::{App, Shared},
     auth::Caller,
     body::{InQuery, JsonBody},
     refusal::{Answer, Refusal},
@@ -11,6 +11,7 @@ use crate::{
 use axum::{Json, extract::State};
 use picloud_store::{ObjectEntry, ObjectFilter};
 use picloud_types::{
+    AccountId,
     api::bucket::{BucketInfo, Keys, ListEntry, ListQuery, ListReply, ObjectInfos},
     limits::KEYS_PER_REQUEST,
 };
@@ -18,8 +19,13 @@ use picloud_types::{
 /// How much there is, and what is allowed
 #[utoipa::path(get, path = "/v1/bucket", tag = "bucket", responses((status = 200, description = "About the account's objects", body = BucketInfo)))]
 pub(crate) async fn bucket(State(app): State<Shared>, caller: Caller) -> Answer<Json<BucketInfo>> {
-    let sums = app.store.bucket_sums(caller.account).await?;
-    let folder = app.buckets.folder(&app, caller.account).await?;
+    whole(&app, caller.account).await
+}
+
+/// About all of an account's objects together.
+pub(in crate::routes) async fn whole(app: &App, account: AccountId) -> Answer<Json<BucketInfo>> {
+    let sums = app.store.bucket_sums(account).await?;
+    let folder = app.buckets.folder(app, account).await?;
     json(BucketInfo {
         objects: sums.objects,
         bytes: sums.bytes,
@@ -37,6 +43,15 @@ pub(crate) async fn list(
     caller: Caller,
     InQuery(query): InQuery<ListQuery>,
 ) -> Answer<Json<ListReply>> {
+    page(&app, caller.account, query).await
+}
+
+/// A page of an account's objects.
+pub(in crate::routes) async fn page(
+    app: &App,
+    account: AccountId,
+    query: ListQuery,
+) -> Answer<Json<ListReply>> {
     let most = KEYS_PER_REQUEST as u32;
     let limit = query.limit.unwrap_or(most);
     if !(1..=most).contains(&limit) {
@@ -49,12 +64,12 @@ pub(crate) async fn list(
         folders: query.folders,
         marker: query.marker,
     };
-    let page = app.store.object_list(caller.account, filter, limit).await?;
+    let page = app.store.object_list(account, filter, limit).await?;
     let mut entries = Vec::with_capacity(page.entries.len());
     for entry in page.entries {
         entries.push(match entry {
             ObjectEntry::Object(object) => {
-                ListEntry::Object(app.buckets.info(&app, caller.account, object).await?)
+                ListEntry::Object(app.buckets.info(app, account, object).await?)
             }
             ObjectEntry::Folder(folder) => ListEntry::Folder { folder },
         });
@@ -73,12 +88,21 @@ pub(crate) async fn info(
     caller: Caller,
     JsonBody(request): JsonBody<Keys>,
 ) -> Answer<Json<ObjectInfos>> {
+    about(&app, caller.account, request).await
+}
+
+/// About single objects of an account.
+pub(in crate::routes) async fn about(
+    app: &App,
+    account: AccountId,
+    request: Keys,
+) -> Answer<Json<ObjectInfos>> {
     at_most(request.keys.len())?;
-    let found = app.store.object_find(caller.account, request.keys).await?;
+    let found = app.store.object_find(account, request.keys).await?;
     let mut objects = Vec::with_capacity(found.len());
     for object in found {
         objects.push(match object {
-            Some(object) => Some(app.buckets.info(&app, caller.account, object).await?),
+            Some(object) => Some(app.buckets.info(app, account, object).await?),
             None => None,
         });
     }

@@ -34,12 +34,23 @@ pub(crate) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Answer<Json<ObjectInfo>> {
-    let expected = headers::expected(&headers)?;
+    take_in(&app, caller.account, key, &headers, body).await
+}
+
+/// Stores one object of an account, as its headers announce it.
+pub(in crate::routes) async fn take_in(
+    app: &App,
+    account: AccountId,
+    key: ObjectKey,
+    headers: &HeaderMap,
+    body: Body,
+) -> Answer<Json<ObjectInfo>> {
+    let expected = headers::expected(headers)?;
     let said = headers.get(axum::http::header::CONTENT_TYPE);
     let said = said.map(|value| value.to_str().unwrap_or(""));
     let content_type = headers::content_type(said, &key)?;
-    let object = store(&app, caller.account, key, content_type, expected, body).await?;
-    json(app.buckets.info(&app, caller.account, object).await?)
+    let object = store(app, account, key, content_type, expected, body).await?;
+    json(app.buckets.info(app, account, object).await?)
 }
 
 /// Takes one content in and gives it its key.
