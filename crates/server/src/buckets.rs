@@ -88,7 +88,7 @@ impl Buckets {
         Ok(ObjectInfo {
             key: object.key,
             size: object.size,
-            md5: hex::encode(object.md5),
+            md5: object.md5.map(hex::encode),
             sha256: object.hash,
             content_type: object.content_type,
             created: object.created,

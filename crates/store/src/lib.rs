@@ -132,6 +132,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Jobs claimed or processing on a worker: what it should hold.
     async fn worker_holds(&self, worker: WorkerId) -> Result<Vec<AttemptOf>>;
 
+    /// Whether any of those is the account's.
+    async fn worker_serves(&self, worker: WorkerId, account: AccountId) -> Result<bool>;
+
     // Ending and removing jobs.
 
     /// Kills unfinished jobs (`None`: all of the account). Waiting and queued ones become
@@ -256,7 +259,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     // Objects: names for blobs. Those of an account are its bucket.
 
     /// Stores objects whose contents are in the blob store, all or none. One that is there is
-    /// replaced: it keeps when it was made, whether it is public, and its headers. If the bucket
+    /// replaced: it keeps when it was made, whether it is public, and its headers, and with the same
+    /// content its MD5, if none is given. If the bucket
     /// grows beyond `quota_bytes`, that is `QuotaExceeded` and nothing changes.
     async fn object_put(
         &self,
@@ -265,6 +269,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         quota_bytes: Option<u64>,
         now: Timestamp,
     ) -> Result<Vec<Object>>;
+    /// Notes down the MD5 of a content for all objects of the account that have it and lack theirs.
+    async fn object_md5_put(&self, account: AccountId, hash: Hash, md5: [u8; 16]) -> Result<()>;
     /// The objects with these keys, in the order asked; none for a key without one. What it returns is on disk.
     async fn object_find(
         &self,

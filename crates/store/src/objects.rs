@@ -9,7 +9,8 @@ pub struct Object {
     pub key: ObjectKey,
     pub hash: Hash,
     pub size: u64,
-    pub md5: [u8; 16],
+    /// None until somebody asks for it: of a large content it takes longer than storing it.
+    pub md5: Option<[u8; 16]>,
     pub content_type: String,
     /// What it is served with besides its type.
     pub headers: BTreeMap<String, String>,
@@ -25,7 +26,7 @@ pub struct ObjectNew {
     pub key: ObjectKey,
     pub hash: Hash,
     pub size: u64,
-    pub md5: [u8; 16],
+    pub md5: Option<[u8; 16]>,
     pub content_type: String,
 }
 

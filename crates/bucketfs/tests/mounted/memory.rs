@@ -42,7 +42,7 @@ impl Memory {
         let info = ObjectInfo {
             key: key.parse().expect("a key"),
             size: content.len() as u64,
-            md5: String::new(),
+            md5: None,
             sha256: Hash::of(&content),
             content_type: String::new(),
             created: now,

@@ -123,6 +123,7 @@ macro_rules! store_contract {
             objects: [
                 an_object_is_found_as_it_was_stored,
                 a_replaced_object_keeps_when_it_was_made_and_who_may_read_it,
+                an_md5_that_is_found_out_later_is_that_of_all_objects_of_the_content,
                 a_content_is_kept_as_long_as_any_object_needs_it,
                 a_bucket_beyond_its_quota_is_left_as_it_was,
                 a_list_is_in_the_order_of_bytes,

@@ -15,7 +15,7 @@ pub(super) fn object(name: &str, content: &str) -> ObjectNew {
         key: key(name),
         hash: Hash::of(content.as_bytes()),
         size: content.len() as u64,
-        md5: [7; 16],
+        md5: Some([7; 16]),
         content_type: "text/plain".to_owned(),
     }
 }
@@ -82,7 +82,7 @@ pub async fn an_object_is_found_as_it_was_stored(store: &dyn Store) {
         key: new.key,
         hash: new.hash,
         size: 7,
-        md5: [7; 16],
+        md5: Some([7; 16]),
         content_type: "text/plain".to_owned(),
         headers: BTreeMap::new(),
         public: false,
@@ -123,6 +123,44 @@ pub async fn a_replaced_object_keeps_when_it_was_made_and_who_may_read_it(store:
     assert_eq!(find(store, account, "a").await, Some(stored));
     assert_eq!(sums(store, account).await, (1, 13));
     assert_eq!(swept(store).await, [Hash::of(b"a")]);
+}
+
+pub async fn an_md5_that_is_found_out_later_is_that_of_all_objects_of_the_content(
+    store: &dyn Store,
+) {
+    let world = World::new(store).await;
+    let (account, eve) = (world.account, world.another_account().await);
+    let unknown = |name: &str, content: &str| ObjectNew {
+        md5: None,
+        ..object(name, content)
+    };
+    let mine = vec![
+        unknown("a", "same"),
+        unknown("b", "same"),
+        unknown("c", "other"),
+        object("d", "same"),
+    ];
+    for (of, new) in [(account, mine), (eve, vec![unknown("a", "same")])] {
+        store.object_put(of, new, None, NOW).await.expect("stored");
+    }
+    let md5s = async || {
+        let keys = ["a", "b", "c", "d"].map(key).to_vec();
+        let found = store.object_find(account, keys).await.expect("a read");
+        let md5s = found.into_iter().map(|o| o.expect("there").md5);
+        md5s.collect::<Vec<_>>()
+    };
+    assert_eq!(md5s().await, [None, None, None, Some([7; 16])]);
+    let hash = Hash::of(b"same");
+    let put = store.object_md5_put(account, hash, [9; 16]).await;
+    put.expect("noted down");
+    let known = [Some([9; 16]), Some([9; 16]), None, Some([7; 16])];
+    assert_eq!(md5s().await, known);
+    assert_eq!(find(store, eve, "a").await.expect("there").md5, None);
+    let again = vec![unknown("a", "same"), unknown("d", "new")];
+    let again = store.object_put(account, again, None, NOW).await;
+    again.expect("stored again");
+    let known = [Some([9; 16]), Some([9; 16]), None, None];
+    assert_eq!(md5s().await, known, "the same content keeps it");
 }
 
 pub async fn a_content_is_kept_as_long_as_any_object_needs_it(store: &dyn Store) {

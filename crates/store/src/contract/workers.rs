@@ -266,6 +266,23 @@ pub async fn what_a_worker_holds_is_listed_until_it_ends(store: &dyn Store) {
     assert_eq!(holds(world.worker).await, []);
 }
 
+pub async fn a_worker_serves_the_accounts_whose_jobs_it_holds(store: &dyn Store) {
+    let world = World::new(store).await;
+    let stranger = world.stranger().await;
+    let serves = async |worker, account| store.worker_serves(worker, account).await.expect("read");
+    world.submit(world.jobs(2)).await;
+    assert!(!serves(world.worker, world.account).await, "only queued");
+    let jobs = world.claim(1).await;
+    let other = world.another_worker().await;
+    assert!(serves(world.worker, world.account).await);
+    assert!(!serves(other, world.account).await);
+    assert!(!serves(world.worker, stranger).await);
+    world.start(of(&jobs[0])).await;
+    assert!(serves(world.worker, world.account).await);
+    world.finish(vec![done(of(&jobs[0]))]).await;
+    assert!(!serves(world.worker, world.account).await);
+}
+
 pub async fn what_a_lost_worker_ends_reaches_dependents(store: &dyn Store) {
     let world = World::new(store).await;
     let first = world.make(once_only(world.jobs(1))).await;

@@ -2,7 +2,7 @@
 
 use super::{blobs, object_rows as look, rows, writer::Writing};
 use crate::{Object, ObjectNew, Result, StoreError};
-use picloud_types::{AccountId, ObjectKey, Timestamp};
+use picloud_types::{AccountId, Hash, ObjectKey, Timestamp};
 use std::collections::BTreeMap;
 
 /// Most objects that one renaming moves: it is one transaction, and others wait meanwhile.
@@ -54,6 +54,8 @@ pub(super) fn put(
         blobs::add(w, account, &[(new.hash, new.size)], now)?;
         blobs::hold(w, account, new.hash)?;
         let old = take(w, account, &new.key, &mut change)?;
+        let known = old.as_ref().filter(|old| old.hash == new.hash);
+        let md5 = new.md5.or(known.and_then(|old| old.md5));
         let (created, headers, public) = match old {
             Some(old) => (old.created, old.headers, old.public),
             None => (now, BTreeMap::new(), false),
@@ -62,7 +64,7 @@ pub(super) fn put(
             key: new.key,
             hash: new.hash,
             size: new.size,
-            md5: new.md5,
+            md5,
             content_type: new.content_type,
             headers,
             public,
@@ -82,6 +84,21 @@ pub(super) fn put(
     }
     change.write(w, account)?;
     Ok(stored)
+}
+
+/// See `Store::object_md5_put`.
+pub(super) fn md5_put(
+    w: &Writing<'_>,
+    account: AccountId,
+    hash: Hash,
+    md5: [u8; 16],
+) -> Result<()> {
+    w.db.prepare_cached(
+        "UPDATE objects INDEXED BY objects_without_md5 SET md5 = ?3
+          WHERE account_id = ?1 AND hash = ?2 AND md5 IS NULL",
+    )?
+    .execute((account.0, hash.as_bytes(), md5))?;
+    Ok(())
 }
 
 /// Takes a row out of the table and lets its blob go.

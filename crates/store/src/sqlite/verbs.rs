@@ -161,6 +161,11 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn worker_serves(&self, worker: WorkerId, account: AccountId) -> Result<bool> {
+        self.read(Size::Few, move |r| workers::serves(&r.db, worker, account))
+            .await
+    }
+
     async fn job_kill(
         &self,
         account: AccountId,
@@ -355,6 +360,11 @@ impl Store for SqliteStore {
             objects::put(w, account, new, quota_bytes, now)
         })
         .await
+    }
+
+    async fn object_md5_put(&self, account: AccountId, hash: Hash, md5: [u8; 16]) -> Result<()> {
+        self.write(SYNCED, move |w| objects::md5_put(w, account, hash, md5))
+            .await
     }
 
     async fn object_find(

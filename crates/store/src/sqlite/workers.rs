@@ -243,6 +243,14 @@ pub(super) fn holds(db: &Connection, worker: WorkerId) -> Result<Vec<AttemptOf>>
     )
 }
 
+pub(super) fn serves(db: &Connection, worker: WorkerId, account: AccountId) -> Result<bool> {
+    let mut statement = db.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_running
+                         WHERE worker_id = ?1 AND account_id = ?2 AND state IN (2, 3))",
+    )?;
+    Ok(statement.query_row((worker.0, account.0), |row| row.get(0))?)
+}
+
 fn attempts(db: &Connection, worker: WorkerId, sql: &str) -> Result<Vec<AttemptOf>> {
     let mut statement = db.prepare_cached(sql)?;
     let found = statement.query_map([worker.0], |row| {

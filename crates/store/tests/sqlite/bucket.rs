@@ -106,7 +106,7 @@ async fn apply(store: &dyn Store, account: AccountId, model: &mut Model, step: S
                 key: parsed(key),
                 hash: Hash::of(content.as_bytes()),
                 size: content.len() as u64,
-                md5: [0; 16],
+                md5: None,
                 content_type: "a/b".to_owned(),
             });
             let put = store.object_put(account, new.collect(), None, NOW).await;

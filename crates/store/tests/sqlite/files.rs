@@ -64,7 +64,7 @@ async fn a_file_of_a_newer_picloud_is_refused_and_left_alone() {
             refused,
             StoreError::TooNew {
                 found: 77,
-                known: 4
+                known: 5
             }
         ),
         "{refused}"
@@ -308,6 +308,7 @@ async fn a_file_of_format_3_opens_with_everything_in_it() {
         (7, Hash::of(b"content"), false)
     );
     assert_eq!(found[0].modified.0, found[0].created.0 + 1);
+    assert!(found.iter().all(|object| object.md5.is_some()));
     assert_eq!(
         (found[1].headers["cache-control"].as_str(), found[1].public),
         ("no-store", true)
@@ -339,6 +340,26 @@ async fn a_file_of_format_4_opens_with_its_volumes() {
     );
     assert_eq!((volumes[1].tree, volumes.len()), (None, 2));
     store.volume_delete(account, "data").await.expect("done");
+    store.close().await;
+    audit(&path);
+}
+
+#[tokio::test]
+async fn a_file_of_format_5_opens_with_what_is_known_of_its_objects() {
+    let (_directory, path, store) = sample(include_str!("../samples/0005.sql")).await;
+    let account = AccountId(1);
+    let keys = ["a/b.txt", "a/c"].map(|key| key.parse().expect("a key"));
+    let md5s = async || {
+        let found = store.object_find(account, keys.to_vec()).await;
+        let found = found.expect("a read").into_iter().flatten();
+        found.map(|object| object.md5).collect::<Vec<_>>()
+    };
+    let known = md5s().await;
+    assert!(known[0].is_some() && known[1].is_none(), "{known:?}");
+    let md5 = known[0].expect("known");
+    let put = store.object_md5_put(account, Hash::of(b"content"), md5);
+    put.await.expect("noted down");
+    assert_eq!(md5s().await, [Some(md5); 2]);
     store.close().await;
     audit(&path);
 }

@@ -15,8 +15,8 @@ use utoipa::{IntoParams, ToSchema};
 pub struct ObjectInfo {
     pub key: ObjectKey,
     pub size: u64,
-    /// Hex.
-    pub md5: String,
+    /// Hex; null while nobody asked for that of a large object.
+    pub md5: Option<String>,
     pub sha256: Hash,
     pub content_type: String,
     /// When a content was first stored under this key, and when the present one was.

@@ -166,7 +166,7 @@ pub(super) async fn info(context: &Context, args: &One) -> Result<()> {
     let mut fields = vec![
         ("key", Cell::from(info.key.as_str())),
         ("size", Cell::from(format!("{} bytes", info.size))),
-        ("md5", Cell::from(info.md5.as_str())),
+        ("md5", Cell::from(info.md5.as_deref().unwrap_or_default())),
         ("sha256", Cell::from(info.sha256.to_string())),
         ("type", Cell::from(info.content_type.as_str())),
         ("created", output::moment(Some(info.created)).into()),
@@ -181,9 +181,9 @@ pub(super) async fn info(context: &Context, args: &One) -> Result<()> {
 
 pub(crate) async fn md5(context: &Context, key: ObjectKey) -> Result<()> {
     let info = find(&context.client()?, &key).await?;
-    Ok(context
-        .out
-        .line(&info.md5, &json!({"key": key, "md5": info.md5}))?)
+    let md5 = info.md5.unwrap_or_default();
+    let value = json!({"key": key, "md5": md5});
+    Ok(context.out.line(&md5, &value)?)
 }
 
 /// What is known of an object.

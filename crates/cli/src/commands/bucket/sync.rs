@@ -399,7 +399,7 @@ mod tests {
         let info = |key: &str| ObjectInfo {
             key: key.parse().expect("a key"),
             size: 1,
-            md5: String::new(),
+            md5: None,
             sha256: Hash([0; 32]),
             content_type: String::new(),
             created: picloud_types::Timestamp(0),

@@ -147,10 +147,12 @@ pub(super) fn about(object: &Object) -> HeaderMap {
     };
     put(header::CONTENT_TYPE, &object.content_type);
     put(header::ETAG, &etag(object.hash));
-    put(
-        HeaderName::from_static("content-md5"),
-        &STANDARD.encode(object.md5),
-    );
+    if let Some(md5) = object.md5 {
+        put(
+            HeaderName::from_static("content-md5"),
+            &STANDARD.encode(md5),
+        );
+    }
     put(header::LAST_MODIFIED, &fmt_http_date(modified(object)));
     put(header::ACCEPT_RANGES, "bytes");
     // Strangers' bytes at our address: they must not run as a page of ours.

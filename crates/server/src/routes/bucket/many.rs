@@ -66,7 +66,7 @@ pub(crate) async fn put_many(
             key: object.key,
             hash: stored.hash,
             size: stored.size,
-            md5: stored.md5,
+            md5: Some(stored.md5),
         });
     }
     app.blobs.put_many(caller.account, plain).await?;

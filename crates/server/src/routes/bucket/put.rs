@@ -71,7 +71,7 @@ pub(super) async fn store(
         key,
         hash: stored.hash,
         size: stored.size,
-        md5: stored.md5,
+        md5: Some(stored.md5),
         content_type,
     };
     let mut objects = name(app, account, vec![object]).await?;

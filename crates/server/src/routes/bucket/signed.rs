@@ -374,7 +374,7 @@ pub(crate) async fn commit(
         key: promise.key,
         hash: promise.sha256,
         size: promise.size,
-        md5: promise.md5,
+        md5: Some(promise.md5),
         content_type: promise.content_type,
     };
     let named = name(&app, caller.account, vec![object]).await?;
