@@ -209,6 +209,7 @@ macro_rules! store_contract {
                 a_lost_worker_ends_what_was_to_be_killed,
                 ending_a_life_twice_does_nothing,
                 what_a_worker_holds_is_listed_until_it_ends,
+                a_worker_serves_the_accounts_whose_jobs_it_holds,
                 what_a_lost_worker_ends_reaches_dependents,
             ],
         }

@@ -268,7 +268,7 @@ pub async fn what_a_worker_holds_is_listed_until_it_ends(store: &dyn Store) {
 
 pub async fn a_worker_serves_the_accounts_whose_jobs_it_holds(store: &dyn Store) {
     let world = World::new(store).await;
-    let stranger = world.stranger().await;
+    let stranger = world.another_account().await;
     let serves = async |worker, account| store.worker_serves(worker, account).await.expect("read");
     world.submit(world.jobs(2)).await;
     assert!(!serves(world.worker, world.account).await, "only queued");
