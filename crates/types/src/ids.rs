@@ -40,6 +40,10 @@ id!(
     ClassId(i64)
 );
 id!(
+    /// One queue. Never used twice, so a queue that was deleted and made anew is another.
+    QueueId(i64)
+);
+id!(
     /// One life of one worker process. A restarted worker gets a new one.
     WorkerId(i64)
 );

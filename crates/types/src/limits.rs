@@ -26,3 +26,23 @@ pub const OBJECT_MAX_BYTES: u64 = 5_000_000_000;
 pub const KEYS_PER_REQUEST: usize = 1_000;
 /// Longest time a signed address is good for, in seconds: a week.
 pub const SIGNED_MAX_S: u32 = 604_800;
+/// Longest name of a queue, in characters.
+pub const QUEUE_NAME_MAX: usize = 39;
+/// Most messages in one request or answer; larger batches take several.
+pub const MESSAGES_PER_REQUEST: usize = 10_000;
+/// Longest delay of a message or a retry, in seconds.
+pub const DELAY_MAX_S: u32 = 900;
+/// Shortest and longest time a ticket is good for, in seconds.
+pub const DEADLINE_MIN_S: u32 = 3;
+/// See `DEADLINE_MIN_S`.
+pub const DEADLINE_MAX_S: u32 = 43_200;
+/// Most queues that outputs go to.
+pub const OUTPUT_QUEUES_MAX: usize = 50;
+/// Most readers of one handler job.
+pub const READERS_MAX: u32 = 128;
+/// Most bytes of a pickled exception in an error message.
+pub const EXCEPTION_MAX_BYTES: usize = 64 * 1024;
+/// How long messages that nobody takes are kept, unless configured otherwise: four days.
+pub const RETENTION_DEFAULT_S: u64 = 345_600;
+/// Length of the windows that rates are counted in, in seconds.
+pub const RATE_WINDOW_S: u32 = 10;

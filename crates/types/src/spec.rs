@@ -50,6 +50,9 @@ pub struct JobSpec {
     /// A tag for filtering.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// The queue whose messages the job handles; set by the server for handler jobs only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<crate::QueueName>,
     /// Lower runs earlier; at least 1.
     #[serde(default = "default_priority")]
     pub priority: i32,

@@ -8,6 +8,7 @@ pub mod blobs;
 pub mod bucket;
 pub mod info;
 pub mod jobs;
+pub mod queues;
 pub mod results;
 pub mod service;
 pub mod usage;
