@@ -8,7 +8,7 @@ pub mod contract;
 mod local;
 mod s3;
 
-pub use checksum::{Expected, Stored};
+pub use checksum::{Arrived, Expected, MD5_AT_ONCE_BYTES, Stored};
 pub use local::LocalBlobs;
 pub use s3::{S3Blobs, S3Options};
 
@@ -83,14 +83,15 @@ pub trait Blobs: Send + Sync + std::fmt::Debug + 'static {
     ) -> Result<u64, BlobError>;
     /// Stores a content of which the hash is not known yet, in constant memory, and checks it
     /// against what it was announced to be. When it returns, the content is on disk; when it fails or
-    /// is dropped, nothing is left of it.
+    /// is dropped, nothing is left of it. An MD5 that was announced is checked and told, and that of a
+    /// small content is told too.
     async fn put_new(
         &self,
         account: AccountId,
         content: ByteStream,
         limit: u64,
         expected: Expected,
-    ) -> Result<Stored, BlobError>;
+    ) -> Result<Arrived, BlobError>;
     /// Stores many small contents with as few syncs as possible; returns their hashes, in order.
     async fn put_many(
         &self,

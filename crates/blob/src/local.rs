@@ -5,13 +5,15 @@
 //! a name that can be seen has all its bytes, also after a loss of power.
 
 mod arrival;
+mod reading;
 mod walk;
 
-use crate::{BlobError, Blobs, ByteStream, Expected, Found, Stored};
+use crate::{Arrived, BlobError, Blobs, ByteStream, Expected, Found};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use picloud_types::{AccountId, Hash};
+use reading::read_ahead;
 use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeSet,
@@ -23,8 +25,7 @@ use std::{
     sync::Arc,
     time::SystemTime,
 };
-use tokio::{io::AsyncReadExt as _, task::spawn_blocking};
-use tokio_util::io::ReaderStream;
+use tokio::task::spawn_blocking;
 
 /// Bytes that are hashed and written in one step. Large enough that handing them to another
 /// thread does not count, small enough that many uploads at once do not either.
@@ -248,7 +249,7 @@ impl Blobs for LocalBlobs {
         content: ByteStream,
         limit: u64,
         expected: Expected,
-    ) -> Result<Stored, BlobError> {
+    ) -> Result<Arrived, BlobError> {
         self.arrive(account, content, limit, expected).await
     }
 
@@ -284,11 +285,11 @@ impl Blobs for LocalBlobs {
                 _ => error.into(),
             })?;
             let size = file.metadata()?.len();
-            file.seek(SeekFrom::Start(range.start))?;
             let length = range.end.min(size).saturating_sub(range.start);
             if length > SMALL_BYTES {
                 return Ok((size, Err((file, length))));
             }
+            file.seek(SeekFrom::Start(range.start))?;
             let mut content = Vec::with_capacity(length as usize);
             file.take(length).read_to_end(&mut content)?;
             Ok((size, Ok(content)))
@@ -299,9 +300,8 @@ impl Blobs for LocalBlobs {
                 stream::once(std::future::ready(Ok(Bytes::from(content)))).boxed(),
             )),
             (size, Err((file, length))) => {
-                let file = tokio::fs::File::from_std(file).take(length);
-                let reader = ReaderStream::with_capacity(file, STEP_BYTES);
-                Ok((size, reader.boxed()))
+                let end = range.start + length;
+                Ok((size, read_ahead(file, range.start..end)))
             }
         }
     }

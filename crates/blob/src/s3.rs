@@ -10,7 +10,7 @@
 mod arrival;
 mod signing;
 
-use crate::{BlobError, Blobs, ByteStream, Expected, Found, SignedUpload, Stored, WHOLE};
+use crate::{Arrived, BlobError, Blobs, ByteStream, Expected, Found, SignedUpload, Stored, WHOLE};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -211,7 +211,7 @@ impl Blobs for S3Blobs {
         content: ByteStream,
         limit: u64,
         expected: Expected,
-    ) -> Result<Stored, BlobError> {
+    ) -> Result<Arrived, BlobError> {
         self.arrive(account, content, limit, expected).await
     }
 

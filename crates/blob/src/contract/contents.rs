@@ -1,7 +1,7 @@
 //! What is stored comes back.
 
 use super::sample::{ME, OTHER, SIZES, all, content, in_parts, text};
-use crate::{BlobError, Blobs, Expected, Stored, WHOLE};
+use crate::{BlobError, Blobs, Expected, MD5_AT_ONCE_BYTES, Stored, WHOLE};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use picloud_types::{AccountId, Hash};
@@ -44,11 +44,32 @@ pub async fn a_content_of_unknown_hash_is_told_what_it_is(blobs: &dyn Blobs) {
         for expected in [Expected::default(), expected] {
             let parts = in_parts(&content);
             let stored = blobs.put_new(ME, parts, size as u64, expected).await;
-            assert_eq!(stored.expect("stored"), known, "{size} bytes");
+            assert_eq!(stored.expect("stored"), known.into(), "{size} bytes");
         }
         let (_, back) = blobs.get(ME, known.hash, WHOLE).await.expect("there");
         assert!(all(back).await == content, "{size} bytes");
     }
+}
+
+pub async fn the_md5_of_a_large_content_is_told_if_it_was_announced(blobs: &dyn Blobs) {
+    let content = content(MD5_AT_ONCE_BYTES as usize + 1);
+    let known = Stored::of(&content);
+    for md5 in [None, Some(known.md5)] {
+        for size in [None, Some(known.size)] {
+            let sha256 = None;
+            let expected = Expected { sha256, md5, size };
+            let parts = in_parts(&content);
+            let stored = blobs.put_new(ME, parts, u64::MAX, expected).await;
+            let stored = stored.expect("stored");
+            assert_eq!((stored.hash, stored.size), (known.hash, known.size));
+            match stored.md5 {
+                Some(told) => assert_eq!(told, known.md5),
+                None => assert_eq!(md5, None, "it was announced, so it is known"),
+            }
+        }
+    }
+    let (_, back) = blobs.get(ME, known.hash, WHOLE).await.expect("there");
+    assert!(all(back).await == content);
 }
 
 pub async fn storing_again_is_harmless(blobs: &dyn Blobs) {

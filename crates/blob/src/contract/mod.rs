@@ -14,6 +14,7 @@ macro_rules! blob_contract {
             contents: [
                 contents_of_every_size_come_back_in_every_range,
                 a_content_of_unknown_hash_is_told_what_it_is,
+                the_md5_of_a_large_content_is_told_if_it_was_announced,
                 storing_again_is_harmless,
                 accounts_do_not_share_contents,
                 many_contents_are_stored_at_once_and_twice,

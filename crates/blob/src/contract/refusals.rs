@@ -20,7 +20,7 @@ pub async fn a_wrong_hash_is_refused(blobs: &dyn Blobs) {
 }
 
 pub async fn a_content_that_is_not_what_was_announced_is_refused(blobs: &dyn Blobs) {
-    for size in [7, 9 << 20] {
+    for size in [7, 9 << 20, (32 << 20) + 1] {
         let content = content(size);
         let right = Stored::of(&content);
         let put = async |expected| {

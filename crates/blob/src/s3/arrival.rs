@@ -4,7 +4,7 @@
 //! own, so at most three parts are in memory.
 
 use super::{PATIENCE, S3Blobs, fault, within};
-use crate::{BlobError, ByteStream, Expected, Stored};
+use crate::{Arrived, BlobError, ByteStream, Expected};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use md5::Md5;
@@ -37,10 +37,10 @@ impl Sums {
         Ok(spawn_blocking(add).await.map_err(io::Error::other)?)
     }
 
-    fn stored(self) -> Stored {
-        Stored {
+    fn arrived(self) -> Arrived {
+        Arrived {
             hash: Hash(self.sha256.finalize().into()),
-            md5: self.md5.finalize().into(),
+            md5: Some(self.md5.finalize().into()),
             size: self.size,
         }
     }
@@ -54,11 +54,11 @@ impl S3Blobs {
         mut content: ByteStream,
         limit: u64,
         expected: Expected,
-    ) -> Result<Stored, BlobError> {
+    ) -> Result<Arrived, BlobError> {
         let first = next_part(&mut content, 0, limit).await?;
         if first.len() < PART_BYTES {
             let sums = Sums::default().add(first.clone()).await?;
-            let stored = sums.stored();
+            let stored = sums.arrived();
             expected.check(&stored)?;
             self.put_small(account, stored.hash, first).await?;
             return Ok(stored);
@@ -87,7 +87,7 @@ async fn take_in(
     first: Bytes,
     mut content: ByteStream,
     limit: u64,
-) -> Result<Stored, BlobError> {
+) -> Result<Arrived, BlobError> {
     let mut sums = Sums::default();
     let mut parts = JoinSet::new();
     let mut part = first;
@@ -109,7 +109,7 @@ async fn take_in(
     while !parts.is_empty() {
         sent(parts.join_next().await)?;
     }
-    Ok(sums.stored())
+    Ok(sums.arrived())
 }
 
 type Sent = Result<Result<object_store::Result<()>, BlobError>, tokio::task::JoinError>;

@@ -2,7 +2,7 @@
 
 use crate::world::{World, refused};
 use bytes::Bytes;
-use picloud_blob::{BlobError, Blobs, ByteStream, Expected, Found, Stored};
+use picloud_blob::{Arrived, BlobError, Blobs, ByteStream, Expected, Found};
 use picloud_server::{Options, Parts, Server};
 use picloud_types::{AccountId, ErrorBody, ErrorKind, Hash, limits::REQUEST_MAX_BYTES};
 use std::{
@@ -144,7 +144,7 @@ impl Blobs for FullDisk {
         _: ByteStream,
         _: u64,
         _: Expected,
-    ) -> Result<Stored, BlobError> {
+    ) -> Result<Arrived, BlobError> {
         Err(std::io::Error::from_raw_os_error(28).into())
     }
     async fn size(&self, _: AccountId, _: Hash) -> Result<Option<u64>, BlobError> {

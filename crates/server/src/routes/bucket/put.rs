@@ -71,7 +71,7 @@ pub(super) async fn store(
         key,
         hash: stored.hash,
         size: stored.size,
-        md5: Some(stored.md5),
+        md5: stored.md5,
         content_type,
     };
     let mut objects = name(app, account, vec![object]).await?;
@@ -144,7 +144,7 @@ pub(super) async fn checksums(contents: Vec<(bytes::Bytes, Expected)>) -> Answer
     let check = move || {
         let checked = contents.iter().map(|(content, expected)| {
             let stored = Stored::of(content);
-            expected.check(&stored).map(|()| stored)
+            expected.check(&stored.into()).map(|()| stored)
         });
         checked.collect::<Result<Vec<_>, _>>()
     };
