@@ -120,6 +120,9 @@ pub struct MessageError {
     pub cur_retry: u32,
     /// The handler job.
     pub jid: crate::Jid,
+    /// Why the handler's process ended, where the message ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<crate::Verdict>,
 }
 
 /// `POST /v1/queues/{queue}/ack` and, with `deadline_s`, `…/deadline`.
