@@ -5,9 +5,9 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use reqwest::{
     Body, Method, Response,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RANGE},
 };
-use std::{io, path::PathBuf, time::Duration};
+use std::{io, ops::Range, path::PathBuf, time::Duration};
 use tokio_util::io::ReaderStream;
 
 /// A stream of parts of a content.
@@ -41,7 +41,7 @@ impl std::fmt::Debug for BlobSource {
 
 /// A content on its way down.
 pub struct BlobBody {
-    /// Bytes of the whole content.
+    /// Bytes that come.
     pub size: u64,
     /// The content. Ends with an error when the connection breaks or stands still for a minute.
     pub parts: ByteStream,
@@ -54,7 +54,7 @@ impl std::fmt::Debug for BlobBody {
 }
 
 impl BlobBody {
-    /// The whole content in memory.
+    /// All that comes, in memory.
     pub async fn collect(self) -> io::Result<Bytes> {
         let mut out = Vec::with_capacity(usize::try_from(self.size).unwrap_or(0));
         let mut parts = self.parts;
@@ -66,9 +66,13 @@ impl BlobBody {
 }
 
 impl Connection {
-    pub(crate) async fn blob_get(&self, path: &str) -> Result<BlobBody> {
-        let request = self.send(self.request(Method::GET, path));
-        let Ok(response) = tokio::time::timeout(ANSWER_TIMEOUT, request).await else {
+    pub(crate) async fn blob_get(&self, path: &str, range: Option<Range<u64>>) -> Result<BlobBody> {
+        let mut request = self.request(Method::GET, path);
+        if let Some(range) = range.filter(|range| !range.is_empty()) {
+            request = request.header(RANGE, format!("bytes={}-{}", range.start, range.end - 1));
+        }
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, self.send(request));
+        let Ok(response) = answer.await else {
             return Err(ClientError::Unreachable {
                 reason: format!("the server at {} did not answer in time", self.server()),
                 hint: "look at the server's log".to_owned(),

@@ -1,17 +1,27 @@
 //! What a worker says to its server.
 
-use crate::{BlobBody, BlobSource, Connection, Options, Result, connection::ANSWER_TIMEOUT};
+use crate::{
+    BlobBody, BlobSource, Connection, Options, Result,
+    blob::{body_of, upload_timeout},
+    connection::ANSWER_TIMEOUT,
+};
 use bytes::Bytes;
 use picloud_types::{
-    AccountId, Hash, Payload, WorkerId,
-    api::workers::{
-        AttemptRef, Held, Hello, PullHeader, PullRequest, PythonsUpdate, ReportHeader, ReportReply,
-        Welcome,
+    AccountId, Hash, ObjectKey, Payload, WorkerId,
+    api::{
+        bucket::{
+            BucketInfo, Keys, ListQuery, ListReply, ObjectInfo, ObjectInfos, Removed, Rename,
+            Renamed,
+        },
+        workers::{
+            AttemptRef, Held, Hello, PullHeader, PullRequest, PythonsUpdate, ReportHeader,
+            ReportReply, Welcome,
+        },
     },
     frames::{FrameReader, FrameWriter},
 };
-use reqwest::Method;
-use std::time::Duration;
+use reqwest::{Method, header::CONTENT_LENGTH};
+use std::{ops::Range, time::Duration};
 
 /// A worker's line to its server.
 #[derive(Clone, Debug)]
@@ -125,15 +135,16 @@ impl WorkerClient {
             .map(drop)
     }
 
-    /// Fetches a blob of the account that one of the worker's jobs belongs to.
+    /// Fetches a blob of the account that one of the worker's jobs belongs to, or a part of it.
     pub async fn blob_get(
         &self,
         worker: WorkerId,
         account: AccountId,
         hash: Hash,
+        range: Option<Range<u64>>,
     ) -> Result<BlobBody> {
         self.connection
-            .blob_get(&blob_path(worker, account, hash))
+            .blob_get(&blob_path(worker, account, hash), range)
             .await
     }
 
@@ -149,10 +160,86 @@ impl WorkerClient {
             .blob_put(&blob_path(worker, account, hash), source)
             .await
     }
+
+    /// How much an account has, and what it is allowed.
+    pub async fn bucket(&self, worker: WorkerId, account: AccountId) -> Result<BucketInfo> {
+        self.connection.get(&bucket_path(worker, account, "")).await
+    }
+
+    /// A page of an account's objects.
+    pub async fn objects_list(
+        &self,
+        worker: WorkerId,
+        account: AccountId,
+        query: &ListQuery,
+    ) -> Result<ListReply> {
+        let path = bucket_path(worker, account, "/list");
+        let request = self.connection.request(Method::GET, &path);
+        self.connection
+            .json(request.query(query), ANSWER_TIMEOUT)
+            .await
+    }
+
+    /// About objects of an account, in the order asked; none for those that are not there.
+    pub async fn objects_info(
+        &self,
+        worker: WorkerId,
+        account: AccountId,
+        keys: Vec<ObjectKey>,
+    ) -> Result<Vec<Option<ObjectInfo>>> {
+        let path = bucket_path(worker, account, "/info");
+        let keys = Keys { keys };
+        let reply: ObjectInfos = self.connection.post(&path, &keys, Duration::ZERO).await?;
+        Ok(reply.objects)
+    }
+
+    /// Stores one object of an account, of any size and in constant memory.
+    pub async fn object_put(
+        &self,
+        worker: WorkerId,
+        account: AccountId,
+        key: &ObjectKey,
+        source: BlobSource,
+    ) -> Result<ObjectInfo> {
+        let path = bucket_path(worker, account, &format!("/objects/{}", key.in_url()));
+        let (size, body) = body_of(source).await?;
+        let request = self.connection.request(Method::PUT, &path);
+        let request = request.header(CONTENT_LENGTH, size).body(body);
+        self.connection.json(request, upload_timeout(size)).await
+    }
+
+    /// Removes objects of an account; returns how many there were.
+    pub async fn objects_remove(
+        &self,
+        worker: WorkerId,
+        account: AccountId,
+        keys: Vec<ObjectKey>,
+    ) -> Result<u64> {
+        let path = bucket_path(worker, account, "/remove");
+        let keys = Keys { keys };
+        let removed: Removed = self.connection.post(&path, &keys, Duration::ZERO).await?;
+        Ok(removed.removed)
+    }
+
+    /// Renames an object of an account, or all that the request speaks of; returns how many.
+    pub async fn objects_rename(
+        &self,
+        worker: WorkerId,
+        account: AccountId,
+        request: &Rename,
+    ) -> Result<u64> {
+        let path = bucket_path(worker, account, "/rename");
+        let renamed: Renamed = self.connection.post(&path, request, Duration::ZERO).await?;
+        Ok(renamed.renamed)
+    }
 }
 
 fn blob_path(worker: WorkerId, account: AccountId, hash: Hash) -> String {
     format!("/v1/workers/{worker}/accounts/{account}/blobs/{hash}")
+}
+
+fn bucket_path(worker: WorkerId, account: AccountId, what: &str) -> String {
+    format!("/v1/workers/{worker}/accounts/{account}/bucket{what}")
 }
 
 fn payloads(frames: &mut FrameReader, count: usize) -> Result<Vec<Payload>> {

@@ -332,7 +332,7 @@ async fn contents_stream_both_ways_with_their_length_announced() {
         api(&options).blob_put(hash, source).await.expect(&name);
     }
     let body = worker(&options)
-        .blob_get(WorkerId(1), AccountId(2), hash)
+        .blob_get(WorkerId(1), AccountId(2), hash, None)
         .await
         .expect("there");
     assert_eq!(body.size, total as u64);

@@ -6,13 +6,13 @@
 use picloud_scheduler::WorkerOffer;
 use picloud_store::{Claimed, WorkerNew};
 use picloud_types::{
-    WorkerId,
+    AccountId, WorkerId,
     api::workers::{PullRequest, WorkerPython},
 };
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
 
@@ -85,6 +85,8 @@ struct Connected {
     pulls: u64,
     /// Whether there may be kills it does not know of.
     look_for_kills: bool,
+    /// Accounts that it was seen to hold jobs of, and when.
+    served: HashMap<AccountId, Instant>,
 }
 
 #[derive(Debug)]
@@ -128,6 +130,7 @@ impl Fleet {
             pull: None,
             pulls: 0,
             look_for_kills: true,
+            served: HashMap::new(),
         };
         self.lock().insert(worker, connected);
     }
@@ -149,6 +152,21 @@ impl Fleet {
             }
             None => false,
         }
+    }
+
+    /// It was seen to hold a job of the account. Forgets those that it served longer than `keep` ago.
+    pub(crate) fn serves(&self, worker: WorkerId, account: AccountId, keep: Duration) {
+        if let Some(connected) = self.lock().get_mut(&worker) {
+            connected.served.retain(|_, seen| seen.elapsed() < keep);
+            connected.served.insert(account, Instant::now());
+        }
+    }
+
+    /// How long ago it was last seen to hold a job of the account.
+    pub(crate) fn served_ago(&self, worker: WorkerId, account: AccountId) -> Option<Duration> {
+        let known = self.lock();
+        let seen = known.get(&worker)?.served.get(&account)?;
+        Some(seen.elapsed())
     }
 
     /// Workers heard of since `since`.

@@ -150,7 +150,10 @@ pub(crate) async fn fetch_bytes(
     hash: Hash,
 ) -> Result<Bytes, FetchError> {
     retrying(hash, || async {
-        let body = line.client.blob_get(line.worker, account, hash).await?;
+        let body = line
+            .client
+            .blob_get(line.worker, account, hash, None)
+            .await?;
         body.collect().await.map_err(|e| broken(&e))
     })
     .await
@@ -168,7 +171,10 @@ pub(crate) async fn download(
     path: &Path,
 ) -> Result<u64, FetchError> {
     retrying(hash, || async {
-        let body = line.client.blob_get(line.worker, account, hash).await?;
+        let body = line
+            .client
+            .blob_get(line.worker, account, hash, None)
+            .await?;
         let (send, receive) = mpsc::channel(PARTS_IN_FLIGHT);
         // One thread for the whole transfer: hopping to one for every part costs more than the part.
         let target = path.to_owned();

@@ -46,6 +46,8 @@ impl ApiClient {
 
     /// Fetches one content.
     pub async fn blob_get(&self, hash: Hash) -> Result<BlobBody> {
-        self.connection.blob_get(&format!("/v1/blobs/{hash}")).await
+        self.connection
+            .blob_get(&format!("/v1/blobs/{hash}"), None)
+            .await
     }
 }

@@ -25,6 +25,7 @@ mod usage;
 mod volumes;
 mod waits;
 mod worker_blobs;
+mod worker_bucket;
 mod worker_pull;
 mod worker_report;
 mod workers;
@@ -101,6 +102,12 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(worker_pull::pull))
         .routes(routes!(worker_report::report))
         .routes(routes!(worker_blobs::get, worker_blobs::put))
+        .routes(routes!(worker_bucket::bucket))
+        .routes(routes!(worker_bucket::list))
+        .routes(routes!(worker_bucket::info))
+        .routes(routes!(worker_bucket::put))
+        .routes(routes!(worker_bucket::remove))
+        .routes(routes!(worker_bucket::rename))
 }
 
 /// The OpenAPI document of this server.

@@ -147,7 +147,7 @@ async fn a_worker_reads_and_writes_blobs_of_the_account_it_works_for() {
     let account = client.service().await.expect("service").account;
     let got = worker
         .line
-        .blob_get(worker.id, account, Hash::of(&content))
+        .blob_get(worker.id, account, Hash::of(&content), None)
         .await
         .expect("there");
     assert!(got.collect().await.expect("whole") == content);

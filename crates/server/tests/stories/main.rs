@@ -22,4 +22,5 @@ mod submissions;
 mod transport;
 mod usage;
 mod waiting;
+mod worker_bucket;
 mod world;
