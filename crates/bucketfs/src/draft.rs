@@ -1,6 +1,6 @@
 //! What is being written: a file without a name on the worker's disk, until it becomes an object.
 
-use crate::errors::Answer;
+use crate::{errors::Answer, files::Limits};
 use fuser::Errno;
 use nix::sys::statvfs::statvfs;
 use picloud_types::ObjectKey;
@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::SystemTime,
 };
@@ -23,39 +23,76 @@ use std::{
 /// The last of a disk is not for files that are on their way elsewhere.
 const KEPT_FREE_BYTES: u64 = 64 << 20;
 
-/// Where drafts lie, and how much each sandbox has in them.
+/// Drafts of all file systems of this process: each is a descriptor, of which a process has only so many.
+static OF_ALL: AtomicUsize = AtomicUsize::new(0);
+
+/// Where drafts lie, and what each sandbox has there.
 #[derive(Debug)]
 pub(crate) struct Desk {
     dir: PathBuf,
-    limit_bytes: u64,
-    used: Mutex<HashMap<u32, u64>>,
+    limits: Limits,
+    used: Mutex<HashMap<u32, Used>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Used {
+    bytes: u64,
+    drafts: usize,
 }
 
 impl Desk {
-    pub(crate) fn new(dir: &Path, limit_bytes: u64) -> Self {
+    pub(crate) fn new(dir: &Path, limits: Limits) -> Self {
         Self {
             dir: dir.to_owned(),
-            limit_bytes,
+            limits,
             used: Mutex::default(),
         }
     }
 
+    fn used(&self) -> MutexGuard<'_, HashMap<u32, Used>> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for one more draft.
+    fn take(&self, owner: u32) -> Answer<()> {
+        let mut used = self.used();
+        let own = used.entry(owner).or_default();
+        if own.drafts >= self.limits.drafts {
+            return Err(Errno::EMFILE);
+        }
+        if OF_ALL.fetch_add(1, Ordering::Relaxed) >= self.limits.drafts_of_all {
+            OF_ALL.fetch_sub(1, Ordering::Relaxed);
+            return Err(Errno::ENFILE);
+        }
+        own.drafts += 1;
+        Ok(())
+    }
+
     fn grow(&self, owner: u32, bytes: u64) -> Answer<()> {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = used.entry(owner).or_insert(0);
-        let sum = own.checked_add(bytes).ok_or(Errno::EFBIG)?;
-        if sum > self.limit_bytes {
+        let mut used = self.used();
+        let own = used.entry(owner).or_default();
+        let sum = own.bytes.checked_add(bytes).ok_or(Errno::EFBIG)?;
+        if sum > self.limits.draft_bytes {
             return Err(Errno::ENOSPC);
         }
-        *own = sum;
+        own.bytes = sum;
         Ok(())
     }
 
     fn shrink(&self, owner: u32, bytes: u64) {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = self.used().get_mut(&owner) {
+            own.bytes = own.bytes.saturating_sub(bytes);
+        }
+    }
+
+    /// A draft of so many bytes is no more.
+    fn give_back(&self, owner: u32, bytes: u64) {
+        OF_ALL.fetch_sub(1, Ordering::Relaxed);
+        let mut used = self.used();
         if let Some(own) = used.get_mut(&owner) {
-            *own = own.saturating_sub(bytes);
-            if *own == 0 {
+            own.bytes = own.bytes.saturating_sub(bytes);
+            own.drafts = own.drafts.saturating_sub(1);
+            if *own == Used::default() {
                 used.remove(&owner);
             }
         }
@@ -117,13 +154,17 @@ impl Draft {
         if !desk.has_room(0) {
             return Err(Errno::ENOSPC);
         }
+        desk.take(owner)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .mode(0o600)
             .custom_flags(nix::libc::O_TMPFILE | nix::libc::O_CLOEXEC)
             .open(&desk.dir)
-            .map_err(|e| local(&e))?;
+            .map_err(|e| {
+                desk.give_back(owner, 0);
+                local(&e)
+            })?;
         let state = State {
             key: Some(key),
             size: 0,
@@ -219,7 +260,7 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         let size = self.state().size;
-        self.desk.shrink(self.owner, size);
+        self.desk.give_back(self.owner, size);
     }
 }
 

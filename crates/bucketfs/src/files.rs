@@ -36,6 +36,8 @@ const ATTEMPTS: u32 = 5;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Most files and folders that are open.
 const HANDLES_MAX: usize = 100_000;
+/// Most folders that are open: each may hold a page of names.
+const FOLDERS_MAX: usize = 256;
 
 /// What one file system may use.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +46,10 @@ pub struct Limits {
     pub cache_bytes: u64,
     /// Of disk, for what one sandbox has not closed yet.
     pub draft_bytes: u64,
+    /// Of files, that one sandbox writes at a time.
+    pub drafts: usize,
+    /// Of files, that are written at a time in all file systems of this process.
+    pub drafts_of_all: usize,
 }
 
 /// Something open.
@@ -103,6 +109,7 @@ pub(crate) struct Files {
     handles: Mutex<HashMap<u64, Handle>>,
     last: AtomicU64,
     uploads: tokio::sync::Semaphore,
+    folders: Arc<tokio::sync::Semaphore>,
     began: SystemTime,
 }
 
@@ -117,11 +124,12 @@ impl Files {
             nodes: Nodes::new(),
             contents: Arc::new(Contents::new(Arc::clone(&objects), limits.cache_bytes)),
             objects,
-            desk: Arc::new(Desk::new(draft_dir, limits.draft_bytes)),
+            desk: Arc::new(Desk::new(draft_dir, limits)),
             drafts: Mutex::default(),
             handles: Mutex::default(),
             last: AtomicU64::new(0),
             uploads: tokio::sync::Semaphore::new(UPLOADS),
+            folders: Arc::new(tokio::sync::Semaphore::new(FOLDERS_MAX)),
             began: SystemTime::now(),
         }
     }
@@ -540,7 +548,8 @@ impl Files {
         if node.version != Version::Folder {
             return Err(Errno::ENOTDIR);
         }
-        let reading = Reading::new(node.path, caller);
+        let permit = Arc::clone(&self.folders).try_acquire_owned();
+        let reading = Reading::new(node.path, caller, permit.map_err(|_| Errno::ENFILE)?);
         self.keep(Handle::Folder(Arc::new(reading)))
     }
 
@@ -615,8 +624,9 @@ impl Files {
         const BLOCK: u64 = 4_096;
         const UNLIMITED: u64 = 1 << 60;
         let about = patiently(|| self.objects.usage()).await?;
-        let total = about.quota_bytes.unwrap_or(UNLIMITED).max(about.bytes);
-        Ok((total / BLOCK, (total - about.bytes) / BLOCK))
+        let used = about.bytes.saturating_add(about.volume_bytes);
+        let total = about.quota_bytes.unwrap_or(UNLIMITED).max(used);
+        Ok((total / BLOCK, (total - used) / BLOCK))
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{caller::Caller, errors::Answer, files::Files};
 use fuser::{Errno, FileType};
 use picloud_types::api::bucket::ListEntry;
 use std::collections::{BTreeMap, BTreeSet};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedSemaphorePermit};
 
 /// One opening of a folder.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub(crate) struct Reading {
     path: String,
     owner: u32,
     place: Mutex<Place>,
+    /// One of those that may be open at a time.
+    _permit: OwnedSemaphorePermit,
 }
 
 #[derive(Debug, Default)]
@@ -26,11 +28,12 @@ struct Place {
 }
 
 impl Reading {
-    pub(crate) fn new(path: String, caller: &Caller) -> Self {
+    pub(crate) fn new(path: String, caller: &Caller, permit: OwnedSemaphorePermit) -> Self {
         Self {
             path,
             owner: caller.owner(),
             place: Mutex::default(),
+            _permit: permit,
         }
     }
 

@@ -8,6 +8,7 @@ use crate::{
 use fuser::{BackgroundSession, Config, Session, SessionACL};
 use nix::{
     mount::{MntFlags, MsFlags, umount2},
+    sched::{CloneFlags, unshare},
     unistd::{getegid, geteuid},
 };
 use std::{
@@ -16,6 +17,7 @@ use std::{
     os::fd::AsRawFd as _,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
     time::Duration,
 };
 use tokio::{runtime::Handle, task::JoinHandle};
@@ -36,9 +38,40 @@ fn device() -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open("/dev/fuse")
 }
 
-/// Whether there can be one here at all. The error says what is missing.
+/// Whether there can be one here at all, found out by mounting one where nobody sees it. The error
+/// says what is missing.
 pub fn is_possible() -> Result<(), String> {
-    device().map(drop).map_err(|e| format!("/dev/fuse: {e}"))
+    let device = device().map_err(|e| format!("/dev/fuse: {e}"))?;
+    // A mount namespace belongs to a thread: this one goes with the thread, and so does the mount.
+    let trial = move || {
+        unshare(CloneFlags::CLONE_NEWNS).map_err(|e| format!("a mount namespace: {e}"))?;
+        let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+        nix::mount::mount(None::<&str>, "/", None::<&str>, private, None::<&str>)
+            .map_err(|e| format!("a mount namespace of its own: {e}"))?;
+        attach(&device, Path::new("/dev")).map_err(|e| format!("mounting FUSE: {e}"))
+    };
+    let tried = thread::Builder::new().name("trial".to_owned()).spawn(trial);
+    let tried = tried.map_err(|e| format!("a thread: {e}"))?;
+    tried.join().unwrap_or_else(|_| Err("a fault".to_owned()))
+}
+
+/// The system call.
+fn attach(device: &File, dir: &Path) -> io::Result<()> {
+    let options = format!(
+        "fd={},rootmode=40000,user_id={},group_id={},allow_other,max_read={READ_MAX_BYTES}",
+        device.as_raw_fd(),
+        geteuid(),
+        getegid()
+    );
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOATIME;
+    let source = Some("picloud-bucket");
+    Ok(nix::mount::mount(
+        source,
+        dir,
+        Some("fuse"),
+        flags,
+        Some(options.as_str()),
+    )?)
 }
 
 /// Mounts an account's objects at `dir`. What is written lies in `draft_dir`, without names. To be
@@ -53,21 +86,7 @@ pub fn mount(
     runtime: &Handle,
 ) -> io::Result<Mounted> {
     let device = device()?;
-    let options = format!(
-        "fd={},rootmode=40000,user_id={},group_id={},allow_other,max_read={READ_MAX_BYTES}",
-        device.as_raw_fd(),
-        geteuid(),
-        getegid()
-    );
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOATIME;
-    let source = "picloud-bucket";
-    nix::mount::mount(
-        Some(source),
-        dir,
-        Some("fuse"),
-        flags,
-        Some(options.as_str()),
-    )?;
+    attach(&device, dir)?;
     let files = Arc::new(Files::new(objects, draft_dir, limits));
     let kernel = Kernel {
         files: Arc::clone(&files),

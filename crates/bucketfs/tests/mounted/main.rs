@@ -23,6 +23,7 @@ use std::{
 const ONE: u32 = 0x7000_0000 + 1_000;
 const OTHER: u32 = 0x7001_0000 + 1_000;
 const DRAFT_BYTES: u64 = 64 << 20;
+const DRAFTS: usize = 40;
 
 struct World {
     objects: Arc<Memory>,
@@ -52,6 +53,8 @@ fn world() -> Option<World> {
     let limits = Limits {
         cache_bytes: 8 << 20,
         draft_bytes: DRAFT_BYTES,
+        drafts: DRAFTS,
+        drafts_of_all: 1_000,
     };
     let far = Arc::clone(&objects);
     let mounted = mount(far, &at, &drafts, limits, runtime.handle()).expect("mounted");
@@ -399,6 +402,34 @@ fn one_sandbox_cannot_fill_the_disk_of_the_worker() {
     assert_eq!(errno((&other).write_all(b"x")), libc::ENOSPC);
     file.set_len(0).expect("given back");
     (&other).write_all(b"x").expect("there is room again");
+}
+
+#[test]
+fn one_sandbox_cannot_use_up_the_descriptors_of_the_worker() {
+    let Some(world) = world() else { return };
+    let name = |number: usize| world.at(&number.to_string());
+    let mut open: Vec<_> = (0..DRAFTS)
+        .map(|number| File::create(name(number)).expect("opened"))
+        .collect();
+    assert_eq!(errno(File::create(name(DRAFTS))), libc::EMFILE);
+    let of_another = "echo x >other; cat other";
+    assert_eq!(world.shell(OTHER, of_another), "x\n");
+    open.pop();
+    // The kernel says that a file was closed a moment after it is.
+    eventually("there is room again", || File::create(name(DRAFTS)).is_ok());
+    let mut folders = Vec::new();
+    let refused = loop {
+        match fs::read_dir(world.mounted.dir()) {
+            Ok(folder) => folders.push(folder),
+            Err(error) => break error.raw_os_error(),
+        }
+        assert!(folders.len() < 10_000, "no end of open folders");
+    };
+    assert_eq!(refused, Some(libc::ENFILE));
+    folders.clear();
+    eventually("folders open again", || {
+        fs::read_dir(world.mounted.dir()).is_ok()
+    });
 }
 
 #[test]
