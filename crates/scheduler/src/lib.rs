@@ -5,6 +5,7 @@
 //! guard refuses and the next round decides anew.
 
 mod core_types;
+pub mod handlers;
 mod plan;
 mod why;
 

@@ -26,6 +26,13 @@ pub struct WorkerOffer {
     pub free_source_ips: Option<u32>,
 }
 
+impl WorkerOffer {
+    /// Whether such a job could run there if nothing else did.
+    pub(crate) fn is_large_enough(&self, needs: &Needs) -> bool {
+        self.total_units + 1e-9 >= needs.units && self.total_memory_bytes >= needs.memory_bytes
+    }
+}
+
 /// Queued jobs of one account, class and priority: interchangeable but for their age.
 #[derive(Clone, Debug)]
 pub struct Group {
@@ -142,9 +149,7 @@ impl<'a> Room<'a> {
             return 0;
         }
         // Waiting at a worker makes sense only where the job could run there at all.
-        let could = self.offer.total_units + 1e-9 >= group.needs.units
-            && self.offer.total_memory_bytes >= group.needs.memory_bytes;
-        let ahead = if group.restartable && could {
+        let ahead = if group.restartable && self.offer.is_large_enough(&group.needs) {
             self.prefetch
         } else {
             0

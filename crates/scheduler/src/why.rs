@@ -1,6 +1,6 @@
 //! "Why is this job still waiting?", answered in words.
 
-use crate::{CoreTypes, Fleet, WorkerOffer};
+use crate::{CoreTypes, Fleet};
 use picloud_types::{Jid, JobState, spec::Requirements};
 
 /// A job that has not begun.
@@ -50,10 +50,10 @@ fn placement(core_types: &CoreTypes, asked: &Requirements, fleet: &Fleet) -> Str
     if with_python.is_empty() {
         return format!("no connected worker has Python {}", asked.python);
     }
-    let fits = |w: &WorkerOffer| {
-        w.total_units + 1e-9 >= needs.units && w.total_memory_bytes >= needs.memory_bytes
-    };
-    let mut fitting = with_python.iter().filter(|w| fits(w)).peekable();
+    let mut fitting = with_python
+        .iter()
+        .filter(|w| w.is_large_enough(&needs))
+        .peekable();
     if fitting.peek().is_some() {
         if needs.own_ip && fitting.all(|w| w.free_source_ips == Some(0)) {
             return "waiting for a worker with a free source address".to_owned();
@@ -85,6 +85,7 @@ fn placement(core_types: &CoreTypes, asked: &Requirements, fleet: &Fleet) -> Str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::WorkerOffer;
     use picloud_types::WorkerId;
 
     fn job(core_type: &str, cores: u32, python: &str) -> WaitingJob {
