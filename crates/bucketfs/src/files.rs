@@ -624,9 +624,8 @@ impl Files {
         const BLOCK: u64 = 4_096;
         const UNLIMITED: u64 = 1 << 60;
         let about = patiently(|| self.objects.usage()).await?;
-        let used = about.bytes.saturating_add(about.volume_bytes);
-        let total = about.quota_bytes.unwrap_or(UNLIMITED).max(used);
-        Ok((total / BLOCK, (total - used) / BLOCK))
+        let total = about.quota_bytes.unwrap_or(UNLIMITED).max(about.bytes);
+        Ok((total / BLOCK, (total - about.bytes) / BLOCK))
     }
 }
 
