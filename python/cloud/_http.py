@@ -96,10 +96,7 @@ class Connection:
         `timeout`: seconds the server is expected to take beyond the usual. `sink`: makes a
         fresh file for the body of the answer, once per try. `repeat`: whether doing it twice is harmless.
         """
-        head = f"{method} {self._target.prefix}{path} HTTP/1.1\r\n{self._common}"
-        if body is not None and content_type:
-            head += f"Content-Type: {content_type}\r\n"
-        head += "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+        head = self.head(method, path, content_type if body is not None else "", headers)
         seconds = self._config.request_timeout + (timeout or 0.0)
 
         def once() -> Reply:
@@ -114,8 +111,7 @@ class Connection:
 
         CloudException for a refusal.
         """
-        head = f"GET {self._target.prefix}{path} HTTP/1.1\r\n{self._common}"
-        head += "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+        head = self.head("GET", path, "", headers)
         seconds = self._config.request_timeout
         source = Source(self)
 
@@ -127,6 +123,19 @@ class Connection:
             return reply, False
 
         return self._persist(lambda: self._exchange(take, True, source), seconds, True), source
+
+    def head(
+        self, method: str, path: str, content_type: str = "", headers: dict[str, str] | None = None
+    ) -> str:
+        """How a request begins, as `Line` takes it."""
+        head = f"{method} {self._target.prefix}{path} HTTP/1.1\r\n{self._common}"
+        if content_type:
+            head += f"Content-Type: {content_type}\r\n"
+        return head + "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+
+    def dial(self) -> Line:
+        """A line of the caller's own, to close himself."""
+        return Line(self._target, CONNECT_TIMEOUT)
 
     def _persist(self, once: Callable[[], Reply], seconds: float, repeat: bool) -> Reply:
         """Tries until there is an answer, or no sense in trying again."""
@@ -159,11 +168,10 @@ class Connection:
 
         CloudException with `retry` when the server cannot be reached, hangs up, or is silent for too long.
         """
-        head = f"GET {self._target.prefix}{path} HTTP/1.1\r\n{self._common}"
-        head += "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+        head = self.head("GET", path, "", headers)
         line: Line | None = None
         try:
-            line = Line(self._target, CONNECT_TIMEOUT)
+            line = self.dial()
             reply, pieces = line.stream(head, self._config.request_timeout)
             self._answered = True
             if reply.status >= 300:
@@ -190,6 +198,10 @@ class Connection:
         self, take: Callable[[Line], tuple[Reply, bool]], repeat: bool, source: Source | None = None
     ) -> Reply:
         line = self._line()
+        while line.used and not repeat and line.stale():
+            # What may be said once only must not be said to one who has hung up.
+            line.close()
+            line = self._line()
         reused = line.used
         try:
             reply, keep = take(line)
@@ -199,7 +211,7 @@ class Connection:
                 raise
             # An idle connection the server had given up: say it again on a fresh one, at once.
             self._drop_idle()
-            line = Line(self._target, CONNECT_TIMEOUT)
+            line = self.dial()
             try:
                 reply, keep = take(line)
             except BaseException:
@@ -226,7 +238,7 @@ class Connection:
         try:
             return self._idle.pop()
         except IndexError:
-            return Line(self._target, CONNECT_TIMEOUT)
+            return self.dial()
 
     def _drop_idle(self) -> None:
         idle, self._idle = self._idle, []

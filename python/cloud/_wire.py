@@ -8,6 +8,8 @@ proxies. It does not decide about retries; it only says what is known about the 
 
 from __future__ import annotations
 
+import contextlib
+import select
 import socket
 from collections.abc import Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any, Callable
@@ -130,6 +132,19 @@ class Line:
     def close(self) -> None:
         """Hangs up."""
         self._socket.close()
+
+    def interrupt(self) -> None:
+        """Ends the exchange that another thread waits in, with LineBroken there."""
+        with contextlib.suppress(OSError):
+            # Of the plain class: that of TLS forgets its state, which the other thread is using.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def stale(self) -> bool:
+        """Whether an idle line has something to say, which is that the server has hung up."""
+        try:
+            return bool(select.select([self._socket], [], [], 0)[0])
+        except (OSError, ValueError):
+            return True  # closed, or a number too large for select: a fresh one is as good
 
     def exchange(
         self, head: str, body: Body | None, timeout: float, sink: IO[bytes] | None = None
