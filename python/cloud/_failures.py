@@ -8,7 +8,7 @@ from typing import Any
 from ._errors import CloudException, RemoteTraceback
 from ._frames import Bytes
 
-__all__ = ["ERROR", "FAILED", "KILLED", "STALLED", "STATES", "failure_exception", "warn_failed"]
+__all__ = ["ERROR", "FAILED", "KILLED", "STALLED", "STATES", "failure_exception", "rebuilt", "warn_failed"]
 
 STATES = ("waiting", "queued", "queued", "processing", "done", "error", "killed", "stalled")
 """Names of the states by their numbers on the wire."""
@@ -25,9 +25,9 @@ def failure_exception(jid: int, state: int, failure: dict[str, Any], pickled: By
     hint = failure.get("hint")
     # A function that could not be loaded raised nothing itself: its ImportError would look like one here.
     if state == ERROR and kind != "not_loaded" and len(pickled):
-        rebuilt = _rebuild(pickled)
-        if rebuilt is not None:
-            return _attach(rebuilt, jid, text, hint)
+        raised = rebuilt(pickled, jid, text, hint)
+        if raised is not None:
+            return raised
     message = _out_of_memory(verdict, text) if kind == "out_of_memory" else _message(state, kind, text)
     return CloudException(
         message, jid=jid, hint=hint, kind=kind, remote_traceback=text or None, verdict=verdict or None
@@ -59,16 +59,15 @@ def _out_of_memory(verdict: dict[str, Any], text: str) -> str:
     return f"{said}\n{text}" if "\n" in text else said
 
 
-def _rebuild(pickled: Bytes) -> Exception | None:
+def rebuilt(pickled: Bytes, jid: int, text: str, hint: str | None = None) -> Exception | None:
+    """The exception that was raised in a job, with the traceback it had there; None if it cannot be had."""
     try:
         exception = pickle.loads(pickled)
     except Exception:
         return None  # its class does not exist here, or refuses; the traceback still tells the story
     # What ends a program must not end this one: KeyboardInterrupt there is not one here.
-    return exception if isinstance(exception, Exception) else None
-
-
-def _attach(exception: Exception, jid: int, text: str, hint: str | None) -> Exception:
+    if not isinstance(exception, Exception):
+        return None
     # With the tip: notes would say it more plainly, but Python has them only since 3.11.
     exception.__cause__ = RemoteTraceback(f"{text}\nTIP: {hint}" if hint else text, jid)
     exception.__suppress_context__ = True

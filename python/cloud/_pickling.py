@@ -265,6 +265,15 @@ class Pickler:
         name = getattr(func, "__qualname__", None) or type(func).__name__
         return self._rich(func, name.replace("<locals>.", ""), f"the pickled function {name}")
 
+    def value(self, value: Any, name: str) -> Pickled:
+        """Any other value; `name` is what error messages call it."""
+        if is_plain(value):
+            data = plain_dumps(value)
+            if len(data) > self._limit:
+                raise ExcessiveData(len(data), self._limit, name)
+            return Pickled.of(data)
+        return self._rich(value, name, name)
+
     def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any], element: int | None = None) -> Pickled:
         """The arguments of one job; `element` is its place in a map."""
         if all(map(is_plain, args)) and (not kwargs or all(map(is_plain, kwargs.values()))):
