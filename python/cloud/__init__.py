@@ -52,7 +52,7 @@ from ._jids import Jid, JidRange
 from .version import __version__
 
 if TYPE_CHECKING:
-    from . import account, aio, bucket, files, mp, pool_interface, volume, wait_for
+    from . import account, aio, bucket, files, mp, pool_interface, queue, volume, wait_for
     from ._core import Cloud
     from ._explain import Explanation, explain
     from ._series import Sample, Series
@@ -95,6 +95,7 @@ __all__ = [
     "map",
     "mp",
     "pool_interface",
+    "queue",
     "result",
     "running_on_cloud",
     "s1",
@@ -133,6 +134,7 @@ _LAZY = {
     "files": "",
     "mp": "",
     "pool_interface": "",
+    "queue": "",
     "volume": "",
     "wait_for": "",
 }

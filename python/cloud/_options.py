@@ -1,4 +1,4 @@
-"""The reserved keywords of `call` and `map`: one check each, unknown ones refused by name."""
+"""The reserved keywords of `call`, `map` and `queue.attach`: one check each, unknown ones refused by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Callable, NoReturn
 from ._errors import CloudException
 from ._jids import JidSet
 
-__all__ = ["CALL", "MAP", "Options", "take_options"]
+__all__ = ["ATTACH", "CALL", "MAP", "Options", "take_options"]
 
 LABEL_MAX = 200
 
@@ -245,6 +245,15 @@ MAP: dict[str, Check] = {
 
 CALL: dict[str, Check] = {**MAP, "_callback": _callback, "_callback_on_error": _callback_on_error}
 """Keywords of `call`."""
+
+
+ATTACH: dict[str, Check] = {
+    keyword: check
+    for keyword, check in MAP.items()
+    if keyword
+    not in ("_depends_on", "_depends_on_errors", "_fast_serialization", "_kill_process", "_max_runtime")
+}
+"""Keywords of `queue.attach`."""
 
 
 def take_options(

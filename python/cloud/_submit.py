@@ -26,7 +26,7 @@ from .version import __version__
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["function_name", "submit_call", "submit_map"]
+__all__ = ["function_name", "spec_of", "submit_call", "submit_map", "with_blobs"]
 
 JOBS_FIRST = 500
 """The first part of a map is small, so that work begins while the rest is being pickled."""
@@ -65,7 +65,7 @@ def submit_call(
     key = _key()
 
     def send() -> dict[str, Any]:
-        header = {"spec": _spec(session, func, options, pickler), "count": 1, "key": key}
+        header = {"spec": spec_of(session, func, options, pickler), "count": 1, "key": key}
         if options.depends_on:
             header["depends_on"] = str(options.depends_on)
         frames = [session.blobs.frame(function, inline_max), session.blobs.frame(arguments, inline_max)]
@@ -73,14 +73,14 @@ def submit_call(
         return reply
 
     try:
-        return int(_with_blobs(session, send)["first_jid"])
+        return int(with_blobs(session, send)["first_jid"])
     finally:
         function.close()
         arguments.close()
 
 
-def _with_blobs(session: Session, send: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Does it again when a blob believed to be there was not: its last user may have been deleted."""
+def with_blobs(session: Session, send: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Sends, and again when a blob believed to be there was not: its last user may have been deleted."""
     try:
         return send()
     except CloudException as error:
@@ -94,7 +94,8 @@ def _key() -> str:
     return os.urandom(16).hex()
 
 
-def _spec(session: Session, func: Any, options: Options, pickler: Pickler) -> dict[str, Any]:
+def spec_of(session: Session, func: Any, options: Options, pickler: Pickler) -> dict[str, Any]:
+    """What the jobs of a submission share; what `pickler` has met is sent. `func` gives them their name."""
     import cloudpickle
 
     spec = options.spec()
@@ -306,7 +307,7 @@ class _MapSender:
 
         def send() -> dict[str, Any]:
             header = {
-                "spec": _spec(session, self._func, self._options, self._pickler),
+                "spec": spec_of(session, self._func, self._options, self._pickler),
                 "count": part.count,
                 "key": key,
                 "map": place,
@@ -319,7 +320,7 @@ class _MapSender:
             )
             return reply
 
-        reply = _with_blobs(session, send)
+        reply = with_blobs(session, send)
         self.first = int(reply["first_jid"])
         self._started = True
         self.sent += part.count
