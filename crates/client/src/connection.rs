@@ -196,7 +196,17 @@ impl Connection {
 
     /// A `POST` with a framed body.
     pub(crate) fn request_frames(&self, path: &str, body: Bytes) -> RequestBuilder {
-        self.request(Method::POST, path)
+        self.request_frames_by(Method::POST, path, body)
+    }
+
+    /// A request with a framed body.
+    pub(crate) fn request_frames_by(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> RequestBuilder {
+        self.request(method, path)
             .header(CONTENT_TYPE, HeaderValue::from_static(frames::MEDIA_TYPE))
             .body(body)
     }

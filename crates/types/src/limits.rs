@@ -44,5 +44,9 @@ pub const READERS_MAX: u32 = 128;
 pub const EXCEPTION_MAX_BYTES: usize = 64 * 1024;
 /// How long messages that nobody takes are kept, unless configured otherwise: four days.
 pub const RETENTION_DEFAULT_S: u64 = 345_600;
+/// Shortest and longest time a queue can be told to keep messages, in seconds: a minute, a year.
+pub const RETENTION_MIN_S: u64 = 60;
+/// See `RETENTION_MIN_S`.
+pub const RETENTION_MAX_S: u64 = 31_536_000;
 /// Length of the windows that rates are counted in, in seconds.
 pub const RATE_WINDOW_S: u32 = 10;

@@ -5,6 +5,7 @@ mod blobs;
 mod bucket;
 mod jobs;
 mod output;
+mod queues;
 mod usage;
 mod volumes;
 

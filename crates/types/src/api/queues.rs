@@ -5,7 +5,7 @@
 
 use crate::{JobSpec, QueueName, Timestamp};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// Header of the framed `POST /v1/queues/{queue}/messages`. Frames that follow: `count` bodies
 /// (`message::Body`).
@@ -31,6 +31,42 @@ pub struct PushJson {
     /// As in `PushHeader`; one is made up where it is missing.
     #[serde(default)]
     pub key: Option<String>,
+}
+
+/// Query of `GET /v1/queues`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct QueuesQuery {
+    /// Only these, as far as they exist: names with commas between.
+    #[serde(default)]
+    pub names: Option<String>,
+}
+
+/// Query of `GET /v1/queues/{queue}/messages`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct PeekQuery {
+    /// Only those that wait behind this message: the last id of the page before.
+    #[serde(default)]
+    pub after: Option<i64>,
+    /// 1 to 1,000; 10 when missing.
+    #[serde(default)]
+    pub limit: Option<u32>,
+}
+
+/// Query of `GET /v1/queues/{queue}/rates`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct RatesQuery {
+    /// Windows that begin then or later, in milliseconds since 1970; those of the last hour when missing.
+    #[serde(default)]
+    pub since: Option<i64>,
+    /// 1 to 10,000; 1,000 when missing.
+    #[serde(default)]
+    pub limit: Option<u32>,
 }
 
 /// Reply to a push. All of it is on disk.
