@@ -12,11 +12,12 @@
     >>> cloud.series(jid).memory                        # what it used, second by second
     >>> print(cloud.explain(train))                     # what would be sent, and why
     >>> cloud.bucket.put('big.csv')                     # data, for jobs and for everybody
+    >>> cloud.queue.get('urls').attach(fetch, pages)    # run on every message, as they come
     >>> cloud.start_simulator()                         # or all of it without a server
 
 Start a server with `picloud serve`. Submodules: `cloud.bucket` and `cloud.files` (stored objects),
-`cloud.volume` (directories for jobs), `cloud.aio` (asyncio), `cloud.mp` (local jobs beside those on a
-server), `cloud.wait_for`, `cloud.account`, `cloud.pool_interface`.
+`cloud.volume` (directories for jobs), `cloud.queue` (messages and their handlers), `cloud.aio` (asyncio),
+`cloud.mp` (local jobs beside those on a server), `cloud.wait_for`, `cloud.account`, `cloud.pool_interface`.
 """
 
 from __future__ import annotations

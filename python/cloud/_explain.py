@@ -79,7 +79,7 @@ class Explanation:
 def explain(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Explanation:
     """Lists what `cloud.call(func, *args, **kwargs)` would send: by value, as files, and why; what must be
     installed on workers; and what will not work. Without a server it assumes that workers have what
-    package managers installed here.
+    package managers installed here. What `cloud.queue` would send with a handler it lists, too.
 
     Raises TypeError and pickle.PicklingError as `cloud.call`.
 
@@ -90,7 +90,7 @@ def explain(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Explanation:
     from ._plan import make_plan
     from ._submit import function_name
 
-    if not callable(func):
+    if not callable(getattr(func, "message_handler", func)):
         raise TypeError(f"cloud.explain: {func!r} is not callable")
     options, own = take_options(kwargs, CALL, "explain")
     pickler = Pickler(1 << 62, options.fast_serialization)
