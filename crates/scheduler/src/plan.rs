@@ -65,11 +65,13 @@ const TURN: u32 = 32;
 ///
 /// Lower priority numbers come first. Within one, accounts take turns, the one that holds the
 /// fewest jobs first; within an account the oldest group goes first. A group that fits nowhere
-/// blocks nobody behind it. No worker is given more than it offered. A job that is to have a
+/// blocks nobody behind it. What a worker gets is named in the order in which it should begin. No worker is given
+/// more than it offered. A job that is to have a
 /// source address of its own takes one where there is a pool, also while it waits at the worker.
 pub fn plan(core_types: &CoreTypes, fleet: &Fleet, groups: &[Group]) -> Vec<Assignment> {
     let mut rooms: Vec<Room> = fleet.workers.iter().map(Room::new).collect();
-    let mut merged: BTreeMap<(WorkerId, AccountId, ClassId, i32), u32> = BTreeMap::new();
+    let mut assignments: Vec<Assignment> = Vec::new();
+    let mut places: HashMap<(WorkerId, AccountId, ClassId, i32), usize> = HashMap::new();
     for (_, mut accounts) in by_priority(core_types, groups) {
         while let Some(turn) = next_turn(&mut accounts) {
             let mut left = turn.group.left.min(TURN);
@@ -86,21 +88,22 @@ pub fn plan(core_types: &CoreTypes, fleet: &Fleet, groups: &[Group]) -> Vec<Assi
                     turn.group.class,
                     turn.group.priority,
                 );
-                *merged.entry(key).or_default() += taken;
+                let place = *places.entry(key).or_insert_with(|| {
+                    assignments.push(Assignment {
+                        worker: key.0,
+                        account: key.1,
+                        class: key.2,
+                        priority: key.3,
+                        count: 0,
+                    });
+                    assignments.len() - 1
+                });
+                assignments[place].count += taken;
             }
             turn.finish(&mut accounts, before - left);
         }
     }
-    merged
-        .into_iter()
-        .map(|((worker, account, class, priority), count)| Assignment {
-            worker,
-            account,
-            class,
-            priority,
-            count,
-        })
-        .collect()
+    assignments
 }
 
 struct Room<'a> {

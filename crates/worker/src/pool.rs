@@ -25,8 +25,10 @@ const SHORT: Duration = Duration::from_millis(5);
 const PREFETCH_MAX: usize = 512;
 /// What finishes in this time is what may wait here.
 const PREFETCH_SPAN: Duration = Duration::from_millis(50);
-/// A job that waits longer than this is given back, unless its turn is near.
+/// A job that waits longer than this is given back, unless its turn is near ...
 const PATIENCE: Duration = Duration::from_millis(200);
+/// ... or there is room for it, so that it waits for its process only: what goes back is overtaken by others.
+const PATIENCE_WITH_ROOM: Duration = Duration::from_secs(2);
 /// Functions whose run time is remembered.
 const SPECS_MAX: usize = 10_000;
 
@@ -540,10 +542,21 @@ impl Pool {
             .filter(|e| e.state == State::Starting);
         let near = pace + starting.count();
         let mut late = Vec::new();
+        let (mut units, mut memory) = self.used();
         for queue in self.queues.values_mut() {
+            let fitting = queue.iter().take_while(|waiting| {
+                units += waiting.job.spec.compute_units;
+                memory += waiting.job.spec.memory_bytes;
+                units <= self.limits.units + 1e-6 && memory <= self.limits.memory
+            });
+            let room = near + fitting.count();
             while queue.len() > near
                 && let Some(last) = queue.back()
-                && now.duration_since(last.since) > PATIENCE
+                && now.duration_since(last.since)
+                    > match queue.len() > room {
+                        true => PATIENCE,
+                        false => PATIENCE_WITH_ROOM,
+                    }
             {
                 late.extend(queue.pop_back().map(|w| w.job.of));
             }

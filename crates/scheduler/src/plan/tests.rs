@@ -56,7 +56,7 @@ fn free_cores_anywhere_come_before_waiting_at_a_worker() {
         vec![worker(1, 1.0, 100), worker(2, 4.0, 0)],
         &[group(1, 1, 5, 1)],
     );
-    assert_eq!(got, [(1, 1, 1, 1), (2, 1, 1, 4)]);
+    assert_eq!(got, [(2, 1, 1, 4), (1, 1, 1, 1)]);
 }
 
 #[test]
@@ -72,7 +72,8 @@ fn a_lower_priority_number_goes_first() {
     urgent.priority = 1;
     assert_eq!(
         planned(vec![worker(1, 4.0, 0)], &[group(1, 1, 9, 1), urgent]),
-        [(1, 1, 1, 1), (1, 1, 2, 3)]
+        [(1, 1, 2, 3), (1, 1, 1, 1)],
+        "and is named first, so that the worker begins with it"
     );
 }
 

@@ -272,6 +272,29 @@ fn jobs_whose_turn_is_not_near_go_back() {
 }
 
 #[test]
+fn jobs_that_only_wait_for_a_process_to_start_go_back_much_later() {
+    let mut bench = Bench::new(4.0);
+    let spec = bench.spec(1, |_| {});
+    bench.arrive(&spec, 6);
+    bench.plan();
+    assert_eq!(
+        bench.forked.len(),
+        2,
+        "as many at once as there are threads"
+    );
+    bench.now += PATIENCE + TICK;
+    bench.plan();
+    assert_eq!(bench.returned.len(), 2, "four will run here");
+    bench.now += PATIENCE_WITH_ROOM;
+    bench.plan();
+    assert_eq!(
+        bench.returned.len(),
+        4,
+        "the two that are started for remain"
+    );
+}
+
+#[test]
 fn what_comes_back_unstarted_goes_first() {
     let mut bench = Bench::new(1.0);
     let spec = bench.spec(1, |_| {});
