@@ -74,7 +74,7 @@ impl From<StoreError> for Refusal {
             StoreError::JobUnknown(_) => ErrorKind::JobUnknown,
             StoreError::NotFinished(_) => ErrorKind::JobNotFinished,
             StoreError::NotFound(_) => ErrorKind::NotFound,
-            StoreError::Conflict(_) => ErrorKind::Conflict,
+            StoreError::Conflict(_) | StoreError::AttemptOver => ErrorKind::Conflict,
             StoreError::BlobMissing(_) => ErrorKind::BlobMissing,
             StoreError::QuotaExceeded { .. } => ErrorKind::QuotaExceeded,
             StoreError::WorkerUnknown(_) => ErrorKind::WorkerUnknown,

@@ -19,6 +19,8 @@ pub enum StoreError {
     QuotaExceeded { bytes: u64, quota_bytes: u64 },
     #[error("worker {0} is not alive")]
     WorkerUnknown(WorkerId),
+    #[error("this attempt of the job is over")]
+    AttemptOver,
     #[error("no space left for the database")]
     DiskFull,
     #[error("the store is closed")]

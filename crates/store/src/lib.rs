@@ -11,6 +11,7 @@ pub mod contract;
 mod error;
 mod model;
 mod objects;
+mod queues;
 pub mod sqlite;
 mod usage;
 mod volumes;
@@ -18,6 +19,7 @@ mod volumes;
 pub use error::StoreError;
 pub use model::*;
 pub use objects::*;
+pub use queues::*;
 pub use usage::*;
 pub use volumes::*;
 
@@ -34,7 +36,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// See the module's documentation. Every verb that names an account sees only that account's
 /// things; another's are as absent as those that never were.
 #[async_trait]
-pub trait Store: Send + Sync + std::fmt::Debug + 'static {
+pub trait Store: QueueStore {
     // Settings of the installation.
 
     /// The value under `name`, after storing `value` there if there was none. Used for secrets

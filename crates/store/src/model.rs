@@ -3,7 +3,7 @@
 use crate::Prices;
 use picloud_types::{
     AccountId, ApiKey, Attempt, ClassId, Failure, Hash, Jid, JidSet, JobSpec, JobState, Outcome,
-    Payload, Port, Sample, SpecId, Stream, Timestamp, Usage, WorkerId,
+    Payload, Port, QueueId, QueueName, Sample, SpecId, Stream, Timestamp, Usage, WorkerId,
     api::workers::{Confinement, WorkerPython},
     spec::Requirements,
 };
@@ -11,10 +11,12 @@ use std::sync::Arc;
 
 /// What a transaction did that others should know of at once, before it is on disk: a job may
 /// start while its submission is being synced, since a crash only re-runs it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Committed {
     /// Jobs became queued, so that the scheduler should look.
     pub queued: bool,
+    /// Queues that got messages which can be taken, each once.
+    pub queues: Vec<QueueId>,
 }
 
 /// Called by a store right after such a transaction, on its own thread: it must not block.
@@ -319,6 +321,8 @@ pub struct JobFilter {
     pub states: Vec<JobState>,
     pub label: Option<String>,
     pub function: Option<String>,
+    /// Whose messages they handle.
+    pub queue: Option<QueueName>,
     pub parent: Option<Jid>,
     pub before: Option<Jid>,
 }

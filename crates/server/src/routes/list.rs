@@ -37,6 +37,7 @@ pub(super) async fn list(
         function: query.function,
         parent: query.parent.map(Jid),
         before: query.before.map(Jid),
+        ..JobFilter::default()
     };
     let found = app.store.job_list(caller.account, filter, limit).await?;
     let is_last = found.len() < limit as usize;

@@ -3,9 +3,12 @@
 use super::{
     fixture::{NOW, World, assert_refused, bytes, done, of, set},
     objects::object,
+    queue_fixture::{Queues, later, queue, settings, tickets},
 };
-use crate::{BucketSums, JobFilter, ObjectFilter, Store, StoreError, Submission};
-use picloud_types::{Hash, Jid, JobState, ObjectKey, Payload, Stream};
+use crate::{
+    BucketSums, Exchange, JobFilter, MoveWhat, ObjectFilter, Pop, Store, StoreError, Submission,
+};
+use picloud_types::{Hash, Jid, JobState, ObjectKey, Payload, Stream, api::queues::QueueChange};
 
 pub async fn another_accounts_jobs_are_unknown_to_every_verb(store: &dyn Store) {
     let world = World::new(store).await;
@@ -253,4 +256,106 @@ pub async fn objects_of_accounts_are_apart(store: &dyn Store) {
             bytes: 4
         }
     );
+}
+
+pub async fn queues_of_accounts_are_apart(store: &dyn Store) {
+    let q = Queues::new(store).await;
+    let eve = q.another_account().await;
+    q.push("q", &["a"]).await;
+    q.attach("q", settings(&[], None), 1).await;
+    let name = queue("q");
+    let taken = q.deliver("q", 1, later(9), NOW).await;
+    let pop = Pop {
+        account: eve,
+        ..q.popping("q", 9, NOW)
+    };
+    assert_refused!(store.queue_pop(pop).await, StoreError::NotFound(_));
+    assert_refused!(
+        store.queue_ack(eve, &name, tickets(&taken), NOW).await,
+        StoreError::NotFound(_)
+    );
+    assert_refused!(
+        store.queue_peek(eve, &name, None, 9).await,
+        StoreError::NotFound(_)
+    );
+    assert_refused!(
+        store
+            .queue_change(eve, &name, QueueChange::default(), NOW)
+            .await,
+        StoreError::NotFound(_)
+    );
+    let purge = MoveWhat::Purge { ids: None };
+    assert_refused!(
+        store.queue_move(eve, &name, purge.clone(), 9, NOW).await,
+        StoreError::NotFound(_)
+    );
+    assert_refused!(
+        store.queue_delete(eve, &name, 9, NOW).await,
+        StoreError::NotFound(_)
+    );
+    assert_refused!(
+        store.queue_rates(eve, &name, NOW, 9).await,
+        StoreError::NotFound(_)
+    );
+    assert_refused!(
+        store.attachment_versions(eve, &name).await,
+        StoreError::NotFound(_)
+    );
+    assert_refused!(
+        store.attachment_rollback(eve, &name, None).await,
+        StoreError::NotFound(_)
+    );
+    assert_refused!(
+        store.attachment_end(eve, &name).await,
+        StoreError::NotFound(_)
+    );
+    assert_eq!(store.queue_list(eve, None, NOW).await.expect("a list"), []);
+    // The same name and key are others to her.
+    let key = q.pushing("q", &["hers"]);
+    store.queue_push(key.clone()).await.expect("a push");
+    let hers = crate::Push {
+        account: eve,
+        ..key
+    };
+    store.queue_push(hers).await.expect("a push");
+    assert_refused!(
+        store
+            .queue_deadline(eve, &queue("x"), tickets(&taken), later(99), NOW)
+            .await,
+        StoreError::NotFound(_)
+    );
+    let stolen = store
+        .queue_deadline(eve, &name, tickets(&taken), later(99), NOW)
+        .await;
+    assert_eq!(stolen.expect("hers is there"), tickets(&taken));
+    let stolen = store.queue_ack(eve, &name, tickets(&taken), NOW).await;
+    assert_eq!(stolen.expect("hers is there"), tickets(&taken));
+    let by_number = MoveWhat::Purge {
+        ids: Some(vec![taken[0].id]),
+    };
+    assert_eq!(
+        store
+            .queue_move(eve, &name, by_number, 9, NOW)
+            .await
+            .expect("hers"),
+        0
+    );
+    let handler = q.handler("q").await;
+    let exchange = Exchange {
+        account: eve,
+        seq: 1,
+        ..q.exchanging(&handler, Vec::new(), 9)
+    };
+    assert_refused!(
+        store.handler_exchange(exchange).await,
+        StoreError::AttemptOver
+    );
+    assert_eq!(
+        store
+            .queue_move(eve, &name, purge, 9, NOW)
+            .await
+            .expect("hers"),
+        1
+    );
+    assert_eq!(q.counts("q").await, (2, 1));
 }

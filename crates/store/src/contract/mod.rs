@@ -16,6 +16,12 @@ pub mod look;
 pub mod maps;
 pub mod objects;
 pub mod output;
+pub mod queue_attach;
+pub mod queue_care;
+pub mod queue_crashes;
+pub mod queue_fixture;
+pub mod queue_handlers;
+pub mod queues;
 pub mod report;
 pub mod samples;
 pub mod submit;
@@ -80,6 +86,7 @@ macro_rules! store_contract {
                 another_accounts_map_and_keys_are_out_of_reach,
                 blobs_of_accounts_are_apart,
                 objects_of_accounts_are_apart,
+                queues_of_accounts_are_apart,
             ],
             kill: [
                 a_queued_job_is_killed_at_once,
@@ -143,6 +150,74 @@ macro_rules! store_contract {
                 tails_are_the_ends_of_all_streams,
                 output_of_a_lost_attempt_is_refused,
                 a_reader_learns_that_no_more_will_come,
+            ],
+            queue_attach: [
+                attaching_makes_the_queues_and_a_version,
+                what_was_attached_comes_back,
+                a_version_needs_its_blobs,
+                jobs_are_needed_where_messages_can_be_taken,
+                never_more_jobs_than_may_run,
+                nothing_starts_for_what_is_paused_or_gone,
+                jobs_of_another_version_end_after_what_they_hold,
+                the_youngest_jobs_are_too_many,
+                handler_jobs_are_jobs_like_others,
+            ],
+            queue_care: [
+                a_paused_queue_hands_nothing_out,
+                looking_at_messages_changes_nothing,
+                what_waits_longer_than_its_retention_is_dropped,
+                upkeep_brings_back_what_is_overdue_and_says_where,
+                messages_that_wait_are_purged_and_no_others,
+                a_moved_message_is_the_same_elsewhere,
+                error_messages_go_back_to_where_they_came_from,
+                a_message_is_edited_and_tried_again,
+                a_deleted_queue_leaves_nothing,
+                what_came_and_went_is_counted_in_windows,
+                totals_are_those_of_all_accounts,
+            ],
+            queue_crashes: [
+                a_job_that_ends_in_order_gives_everything_back,
+                suspects_are_leased_alone,
+                a_message_that_crashes_too_often_fails_and_its_neighbours_do_not,
+                one_that_crashed_alone_waits_behind_its_neighbours,
+                a_lost_worker_is_no_fault_of_a_message,
+                a_kill_is_no_fault_of_a_message,
+                at_most_once_means_once,
+                without_an_error_queue_a_poison_message_is_dropped,
+                deleting_an_ended_job_gives_back_what_it_held,
+                suspects_are_popped_like_others,
+            ],
+            queue_handlers: [
+                outputs_go_to_every_output_queue,
+                a_repeated_exchange_settles_nothing_twice,
+                an_exchange_that_got_nothing_may_be_tried_again,
+                a_late_attempt_is_refused,
+                only_a_handler_of_the_queue_exchanges,
+                what_is_not_held_is_ignored_with_what_became_of_it,
+                a_retry_is_a_new_message_with_one_more_retry_counted,
+                a_failed_message_goes_where_its_error_sends_it,
+                a_missing_blob_of_an_output_stops_the_whole_exchange,
+                blobs_of_outputs_are_held_before_those_of_inputs_go,
+                deleted_output_queues_are_made_anew,
+                a_queue_may_send_to_itself,
+                what_is_given_back_keeps_its_place,
+                a_lease_ends_before_the_bytes_are_too_many,
+                a_paused_queue_ends_its_jobs,
+                messages_go_to_one_of_many_handlers,
+                an_attempt_given_back_leaves_what_it_held,
+            ],
+            queues: [
+                what_is_pushed_is_popped_oldest_first,
+                a_queue_is_made_by_its_first_push,
+                a_repeated_push_changes_nothing,
+                a_delayed_message_waits_for_its_time,
+                a_pop_ends_before_the_bytes_are_too_many,
+                a_ticket_is_good_for_one_delivery,
+                a_deadline_brings_a_message_back_to_its_place,
+                deadlines_are_changed_for_deliveries_that_are_not_over,
+                blobs_are_kept_as_long_as_their_message,
+                a_push_of_a_missing_blob_is_refused_whole,
+                of_racing_pops_each_message_goes_to_one,
             ],
             report: [
                 a_job_goes_from_claimed_to_processing_to_done,

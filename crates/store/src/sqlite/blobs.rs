@@ -25,6 +25,20 @@ pub(super) fn release(w: &Writing<'_>, account: AccountId, hash: Hash) -> Result
     Ok(())
 }
 
+/// As `release`; it is not swept before `keep_until`.
+pub(super) fn release_later(
+    w: &Writing<'_>,
+    account: AccountId,
+    hash: Hash,
+    keep_until: Timestamp,
+) -> Result<()> {
+    w.db.prepare_cached(
+        "UPDATE blobs SET refs = refs - 1, keep_until_ms = max(keep_until_ms, ?3) WHERE account_id = ?1 AND hash = ?2",
+    )?
+    .execute((account.0, hash.as_bytes(), keep_until.0))?;
+    Ok(())
+}
+
 pub(super) fn missing(
     w: &mut Writing<'_>,
     account: AccountId,

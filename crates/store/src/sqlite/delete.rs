@@ -1,6 +1,6 @@
 //! Removing jobs with everything that belongs to them.
 
-use super::{blobs, rows, specs, writer::Writing};
+use super::{blobs, queues, rows, specs, writer::Writing};
 use crate::{Result, StoreError};
 use picloud_types::{AccountId, Jid, JidSet, JobState, SpecId};
 use std::{collections::BTreeMap, ops::RangeInclusive};
@@ -23,6 +23,8 @@ pub(super) fn delete(w: &mut Writing<'_>, account: AccountId, jids: &JidSet) -> 
     require_finished(w, account, &ranges)?;
     for range in &ranges {
         let bounds = (*range.start(), *range.end());
+        // While it is known how they ended.
+        queues::release_deleted(w, bounds)?;
         forget_uses(w, account, bounds)?;
         for table in [
             "job_args",
@@ -91,7 +93,7 @@ fn forget_uses(w: &mut Writing<'_>, account: AccountId, bounds: (i64, i64)) -> R
         w.moved(Some(state), None, count);
     }
     for (spec, count) in spec_uses {
-        specs::drop_refs(w, account, spec, count)?;
+        specs::change_refs(w, account, spec, -rows::signed(count))?;
     }
     Ok(())
 }

@@ -9,6 +9,10 @@ pub(super) fn housekeep(w: &mut Writing<'_>, before: Timestamp) -> Result<()> {
         "DELETE FROM submissions INDEXED BY submissions_by_age WHERE created_ms < ?1",
     )?
     .execute([before.0])?;
+    w.db.prepare_cached(
+        "DELETE FROM queue_pushes INDEXED BY queue_pushes_by_age WHERE created_ms < ?1",
+    )?
+    .execute([before.0])?;
     // A map whose last part came that long ago gets no more of them.
     w.db.prepare_cached("DELETE FROM maps WHERE touched_ms < ?1")?
         .execute([before.0])?;

@@ -19,6 +19,7 @@ pub(super) struct Meter {
     core_type: String,
     cores: u32,
     label: String,
+    queue: String,
 }
 
 /// The meter of jobs with this spec.
@@ -26,17 +27,18 @@ fn meter(w: &mut Writing<'_>, spec: SpecId) -> Result<Arc<Meter>> {
     if let Some(known) = w.memory.meters.get(&spec) {
         return Ok(known);
     }
-    let (label, requirements): (Option<String>, String) = w
+    let (label, queue, requirements): (Option<String>, Option<String>, String) = w
         .db
         .prepare_cached(
-            "SELECT s.label, c.requirements FROM specs AS s JOIN classes AS c ON c.id = s.class_id WHERE s.id = ?1",
+            "SELECT s.label, s.queue, c.requirements FROM specs AS s JOIN classes AS c ON c.id = s.class_id WHERE s.id = ?1",
         )?
-        .query_row([spec.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        .query_row([spec.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let requirements: Requirements = rows::json("scheduling class", &requirements)?;
     let meter = Arc::new(Meter {
         core_type: requirements.core_type,
         cores: requirements.cores,
         label: label.unwrap_or_default(),
+        queue: queue.unwrap_or_default(),
     });
     w.memory.meters.insert(spec, Arc::clone(&meter));
     Ok(meter)
@@ -125,25 +127,27 @@ impl Ledger {
     /// Adds it to the day of `now`: a worker's clock may be wrong, the server's decides.
     pub(super) fn store(self, w: &Writing<'_>, now: Timestamp) -> Result<()> {
         let day = now.0.div_euclid(DAY_MS);
-        let mut sums: BTreeMap<(AccountId, &str, &str), Sum> = BTreeMap::new();
+        let mut sums: BTreeMap<(AccountId, [&str; 3]), Sum> = BTreeMap::new();
         for entry in self.entries.values() {
-            let key = (entry.account, &*entry.meter.core_type, &*entry.meter.label);
+            let meter = &entry.meter;
+            let key = [&*meter.core_type, &*meter.label, &*meter.queue];
+            let key = (entry.account, key);
             sums.entry(key).or_default().add(entry.sum);
         }
-        for ((account, core_type, label), sum) in sums {
-            add(w.db, (account.0, day, core_type, label), sum)?;
+        for ((account, [core_type, label, queue]), sum) in sums {
+            add(w.db, (account.0, day, core_type, label, queue), sum)?;
         }
         Ok(())
     }
 }
 
-/// Adds to the row of an account, a day, a core type and a label.
-fn add(db: &Connection, key: (i64, i64, &str, &str), mut sum: Sum) -> Result<()> {
+/// Adds to the row of an account, a day, a core type, a label and a queue.
+fn add(db: &Connection, key: (i64, i64, &str, &str, &str), mut sum: Sum) -> Result<()> {
     // Read and written back, since SQLite's own addition would fail where this one stops.
     let before = db
         .prepare_cached(
             "SELECT jobs, core_ms, cpu_us, cost_pico FROM usage_daily
-              WHERE account_id = ?1 AND day = ?2 AND core_type = ?3 AND label = ?4 AND queue = ''",
+              WHERE account_id = ?1 AND day = ?2 AND core_type = ?3 AND label = ?4 AND queue = ?5",
         )?
         .query_row(key, |row| {
             Ok(Sum {
@@ -157,13 +161,14 @@ fn add(db: &Connection, key: (i64, i64, &str, &str), mut sum: Sum) -> Result<()>
     sum.add(before.unwrap_or_default());
     db.prepare_cached(
         "INSERT OR REPLACE INTO usage_daily (account_id, day, core_type, label, queue, jobs, core_ms, cpu_us, cost_pico)
-         VALUES (?1, ?2, ?3, ?4, '', ?5, ?6, ?7, ?8)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute((
         key.0,
         key.1,
         key.2,
         key.3,
+        key.4,
         rows::signed(sum.jobs),
         rows::signed(sum.core_ms),
         rows::signed(sum.cpu_us),

@@ -6,7 +6,7 @@ use super::{
     rows,
 };
 use crate::{JobDetail, JobFilter, Result};
-use picloud_types::{AccountId, JobState};
+use picloud_types::{AccountId, JobState, QueueName};
 use rusqlite::{Connection, named_params};
 
 /// When the specs of a label or function have at most this many jobs, their jobs are looked up
@@ -39,6 +39,7 @@ pub(super) fn list(
             ":states": mask(&filter.states),
             ":label": filter.label,
             ":function": filter.function,
+            ":queue": filter.queue.as_ref().map(QueueName::as_str),
             ":parent": filter.parent.map(|jid| jid.0),
             ":limit": limit,
         })?;
@@ -70,7 +71,7 @@ fn walk(db: &Connection, account: AccountId, filter: &JobFilter) -> Result<Walk>
     if !filter.states.is_empty() && filter.states.iter().all(|state| !state.is_finished()) {
         return Ok(Walk::Unfinished);
     }
-    if filter.label.is_none() && filter.function.is_none() {
+    if !names_specs(filter) {
         return Ok(Walk::Account);
     }
     let mut jobs = db.prepare_cached(&format!(
@@ -78,7 +79,12 @@ fn walk(db: &Connection, account: AccountId, filter: &JobFilter) -> Result<Walk>
         specs(filter)
     ))?;
     let jobs: i64 = jobs.query_row(
-        named_params! { ":account": account.0, ":label": filter.label, ":function": filter.function },
+        named_params! {
+            ":account": account.0,
+            ":label": filter.label,
+            ":function": filter.function,
+            ":queue": filter.queue.as_ref().map(QueueName::as_str),
+        },
         |row| row.get(0),
     )?;
     Ok(if rows::unsigned(jobs) <= FEW {
@@ -88,18 +94,22 @@ fn walk(db: &Connection, account: AccountId, filter: &JobFilter) -> Result<Walk>
     })
 }
 
-/// Specs with the label and the function asked for. All three parameters are named in either
+fn names_specs(filter: &JobFilter) -> bool {
+    filter.label.is_some() || filter.function.is_some() || filter.queue.is_some()
+}
+
+/// Specs with the queue, the label and the function asked for. All parameters are named in every
 /// form, so that one list of bindings fits.
 fn specs(filter: &JobFilter) -> &'static str {
-    match (&filter.label, &filter.function) {
-        (Some(_), _) => {
-            "SELECT id, refs FROM specs INDEXED BY specs_by_label WHERE account_id = :account AND label = :label
-                AND (:function IS NULL OR function_name = :function)"
-        }
-        (None, _) => {
-            "SELECT id, refs FROM specs INDEXED BY specs_by_function WHERE account_id = :account AND function_name = :function
-                AND :label IS NULL"
-        }
+    if filter.queue.is_some() {
+        "SELECT id, refs FROM specs INDEXED BY specs_by_queue WHERE account_id = :account AND queue = :queue
+            AND (:label IS NULL OR label = :label) AND (:function IS NULL OR function_name = :function)"
+    } else if filter.label.is_some() {
+        "SELECT id, refs FROM specs INDEXED BY specs_by_label WHERE account_id = :account AND label = :label
+            AND (:function IS NULL OR function_name = :function) AND :queue IS NULL"
+    } else {
+        "SELECT id, refs FROM specs INDEXED BY specs_by_function WHERE account_id = :account AND function_name = :function
+            AND :label IS NULL AND :queue IS NULL"
     }
 }
 
@@ -111,7 +121,7 @@ fn query(filter: &JobFilter, walk: Walk) -> String {
         Walk::Failed => ("jobs_failed", " AND j.state > 4"),
         Walk::Unfinished => ("jobs_unfinished", " AND j.finished_ms IS NULL"),
     };
-    let of_spec = if filter.label.is_some() || filter.function.is_some() {
+    let of_spec = if names_specs(filter) {
         format!(" AND j.spec_id IN (SELECT id FROM ({}))", specs(filter))
     } else {
         String::new()
@@ -120,7 +130,7 @@ fn query(filter: &JobFilter, walk: Walk) -> String {
         "SELECT {DETAIL} FROM jobs AS j INDEXED BY {index} {BESIDE}
           WHERE j.account_id = :account AND j.jid < :before{condition}{of_spec}
             AND (1 << j.state) & :states AND (:parent IS NULL OR j.parent_jid = :parent)
-            AND (:label IS NULL OR TRUE) AND (:function IS NULL OR TRUE)
+            AND (:label IS NULL OR TRUE) AND (:function IS NULL OR TRUE) AND (:queue IS NULL OR TRUE)
           ORDER BY j.jid DESC LIMIT :limit"
     )
 }

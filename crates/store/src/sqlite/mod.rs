@@ -38,6 +38,8 @@ mod object_rows;
 mod objects;
 mod op;
 mod output;
+mod queue_verbs;
+mod queues;
 mod readers;
 mod report;
 mod rows;
@@ -317,6 +319,6 @@ fn configure(db: &mut Connection, cache_kib: u32) -> Result<()> {
     // for our plans it never does: a tenth of the processor time of a round trip.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // More than there are statements in this crate, so that each is prepared once.
-    db.set_prepared_statement_cache_capacity(128);
+    db.set_prepared_statement_cache_capacity(256);
     Ok(())
 }

@@ -45,7 +45,7 @@ async fn costs(store: &SqliteStore, world: &World<'_>) -> [u64; 5] {
 
     let (account, worker) = (world.account, world.worker);
     let submission = world.jobs(5);
-    let prepared = specs::Prepared::new(&submission);
+    let prepared = specs::Prepared::new(&submission.spec, &submission.function, &submission.blobs);
     let submitting = move |w: &mut Writing<'_>| steps(|| submit::submit(w, &submission, &prepared));
     let (_, submit) = store.write(true, submitting).await.expect("submitted");
 

@@ -1,8 +1,8 @@
-//! Specs, shared by jobs of equal kind, and the scheduling classes they belong to.
+//! Specs, shared by jobs of equal kind and by attachments, and the scheduling classes they belong to.
 
 use super::{blobs, readers, rows, writer::Writing};
-use crate::{Result, SpecRow, StoreError, Submission};
-use picloud_types::{AccountId, ClassId, Hash, SpecId};
+use crate::{Result, SpecRow, StoreError};
+use picloud_types::{AccountId, ClassId, Hash, JobSpec, Payload, QueueName, SpecId};
 use rusqlite::OptionalExtension;
 
 /// What can be worked out before the writer's time is spent.
@@ -16,14 +16,15 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    pub(super) fn new(submission: &Submission) -> Self {
-        let json = rows::to_json(&submission.spec);
-        let mut blobs = submission.blobs.clone();
-        blobs.extend(submission.function.blob().map(|(hash, _)| hash));
+    /// Of a spec, its function, and the further blobs it needs.
+    pub(super) fn new(spec: &JobSpec, function: &Payload, blobs: &[Hash]) -> Self {
+        let json = rows::to_json(spec);
+        let mut blobs = blobs.to_vec();
+        blobs.extend(function.blob().map(|(hash, _)| hash));
         blobs.sort_unstable();
         blobs.dedup();
         // The lengths keep two different triples from looking alike.
-        let function = submission.function.encode();
+        let function = function.encode();
         let mut all = Vec::with_capacity(16 + json.len() + function.len() + 32 * blobs.len());
         all.extend_from_slice(&(json.len() as u64).to_be_bytes());
         all.extend_from_slice(&(function.len() as u64).to_be_bytes());
@@ -33,7 +34,7 @@ impl Prepared {
             .iter()
             .for_each(|blob| all.extend_from_slice(blob.as_bytes()));
         Self {
-            requirements: rows::to_json(&submission.spec.requirements()),
+            requirements: rows::to_json(&spec.requirements()),
             hash: Hash::of(&all),
             json,
             blobs,
@@ -44,22 +45,23 @@ impl Prepared {
 /// Finds the spec or makes it, with no jobs yet.
 pub(super) fn intern(
     w: &mut Writing<'_>,
-    submission: &Submission,
+    account: AccountId,
+    (spec, function): (&JobSpec, &Payload),
     prepared: &Prepared,
 ) -> Result<(SpecId, ClassId)> {
-    let key = (submission.account.0, prepared.hash);
+    let key = (account.0, prepared.hash);
     if let Some(known) = w.memory.specs_by_hash.get(&key) {
         return Ok(known);
     }
     let stored =
         w.db.prepare_cached("SELECT id, class_id FROM specs WHERE account_id = ?1 AND hash = ?2")?
-            .query_row((submission.account.0, prepared.hash.as_bytes()), |row| {
+            .query_row((account.0, prepared.hash.as_bytes()), |row| {
                 Ok((SpecId(row.get(0)?), ClassId(row.get(1)?)))
             })
             .optional()?;
     let found = match stored {
         Some(found) => found,
-        None => make(w, submission, prepared)?,
+        None => make(w, account, (spec, function), prepared)?,
     };
     w.memory.specs_by_hash.insert(key, found);
     Ok(found)
@@ -67,31 +69,33 @@ pub(super) fn intern(
 
 fn make(
     w: &mut Writing<'_>,
-    submission: &Submission,
+    account: AccountId,
+    (spec, function): (&JobSpec, &Payload),
     prepared: &Prepared,
 ) -> Result<(SpecId, ClassId)> {
     let class = class(w, &prepared.requirements)?;
-    let (bytes, hash, size) = rows::payload_columns(&submission.function);
+    let (bytes, hash, size) = rows::payload_columns(function);
     w.db.prepare_cached(
-        "INSERT INTO specs (account_id, class_id, hash, refs, label, function_name, json, function_bytes, function_hash, function_size)
-         VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO specs (account_id, class_id, hash, refs, label, function_name, json, function_bytes, function_hash, function_size, queue)
+         VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute((
-        submission.account.0,
+        account.0,
         class.0,
         prepared.hash.as_bytes(),
-        &submission.spec.label,
-        &submission.spec.function_name,
+        &spec.label,
+        &spec.function_name,
         &prepared.json,
         bytes,
         hash,
         size,
+        spec.queue.as_ref().map(QueueName::as_str),
     ))?;
     let id = SpecId(w.db.last_insert_rowid());
     let mut need =
         w.db.prepare_cached("INSERT INTO spec_blobs (spec_id, hash) VALUES (?1, ?2)")?;
     for blob in &prepared.blobs {
-        blobs::hold(w, submission.account, *blob)?;
+        blobs::hold(w, account, *blob)?;
         need.execute((id.0, blob.as_bytes()))?;
     }
     Ok((id, class))
@@ -110,36 +114,17 @@ fn class(w: &mut Writing<'_>, requirements: &str) -> Result<ClassId> {
     Ok(id)
 }
 
-/// `jobs` more refer to the spec. Without any, a spec just made is taken back.
-pub(super) fn add_refs(
+/// So many more jobs and attachments refer to the spec, or fewer. Without any it goes.
+pub(super) fn change_refs(
     w: &mut Writing<'_>,
     account: AccountId,
     spec: SpecId,
-    prepared: &Prepared,
-    jobs: u64,
-) -> Result<()> {
-    let refs: i64 =
-        w.db.prepare_cached("UPDATE specs SET refs = refs + ?2 WHERE id = ?1 RETURNING refs")?
-            .query_row([spec.0, rows::signed(jobs)], |row| row.get(0))?;
-    if refs == 0 {
-        remove(w, account, spec, prepared.hash)?;
-    }
-    Ok(())
-}
-
-/// `jobs` fewer refer to the spec; the last one takes it along.
-pub(super) fn drop_refs(
-    w: &mut Writing<'_>,
-    account: AccountId,
-    spec: SpecId,
-    jobs: u64,
+    change: i64,
 ) -> Result<()> {
     let (refs, hash): (i64, Hash) = w
         .db
-        .prepare_cached("UPDATE specs SET refs = refs - ?2 WHERE id = ?1 RETURNING refs, hash")?
-        .query_row([spec.0, rows::signed(jobs)], |row| {
-            Ok((row.get(0)?, Hash(row.get(1)?)))
-        })?;
+        .prepare_cached("UPDATE specs SET refs = refs + ?2 WHERE id = ?1 RETURNING refs, hash")?
+        .query_row([spec.0, change], |row| Ok((row.get(0)?, Hash(row.get(1)?))))?;
     if refs == 0 {
         remove(w, account, spec, hash)?;
     }

@@ -32,9 +32,11 @@ pub(super) fn submit(
         &submission.depends_on,
         submission.spec.depends_on_errors,
     )?;
-    let (spec, class) = specs::intern(w, submission, prepared)?;
+    let described = (&submission.spec, &submission.function);
+    let (spec, class) = specs::intern(w, submission.account, described, prepared)?;
     let made = insert(w, submission, &placed, weighed, spec, class)?;
-    specs::add_refs(w, submission.account, spec, prepared, made)?;
+    // Without any, a spec just made is taken back.
+    specs::change_refs(w, submission.account, spec, rows::signed(made))?;
     let (state, _) = start(weighed);
     w.moved(None, Some(state), made);
     if made == 0
@@ -162,6 +164,22 @@ fn start(weighed: Weighed) -> (JobState, Option<i64>) {
         Weighed::Failed(_) => (JobState::Stalled, None),
         Weighed::Gate(gate) => (JobState::Waiting, Some(gate)),
     }
+}
+
+/// Makes the jobs of a submission without a key, dependencies or map, of a spec that is there, queued.
+/// Returns the first.
+pub(super) fn start_now(
+    w: &mut Writing<'_>,
+    submission: &Submission,
+    spec: SpecId,
+    class: ClassId,
+) -> Result<Jid> {
+    let count = submission.args.len() as u64;
+    let placed = place(w, submission, count)?;
+    let made = insert(w, submission, &placed, Weighed::Free, spec, class)?;
+    specs::change_refs(w, submission.account, spec, rows::signed(made))?;
+    w.moved(None, Some(JobState::Queued), made);
+    Ok(placed.answer)
 }
 
 /// Returns how many jobs are new.

@@ -19,14 +19,14 @@ use picloud_types::{
 use std::collections::BTreeMap;
 
 /// The caller hears of it once it is on disk.
-const SYNCED: bool = true;
+pub(super) const SYNCED: bool = true;
 /// The caller hears of it once it is committed.
-const COMMITTED: bool = false;
+pub(super) const COMMITTED: bool = false;
 
 /// Up to this many rows a read runs where it is called.
 const FEW: u64 = 64;
 
-fn size(rows: u64) -> Size {
+pub(super) fn size(rows: u64) -> Size {
     if rows <= FEW { Size::Few } else { Size::Many }
 }
 
@@ -85,7 +85,7 @@ impl Store for SqliteStore {
     }
 
     async fn job_submit(&self, submission: Submission) -> Result<Submitted> {
-        let prepared = Prepared::new(&submission);
+        let prepared = Prepared::new(&submission.spec, &submission.function, &submission.blobs);
         self.write(SYNCED, move |w| submit::submit(w, &submission, &prepared))
             .await
     }

@@ -13,7 +13,9 @@ use super::{
     sync::{Progress, Unsynced},
 };
 use crate::{Committed, OnCommit, Result, SpecRow, StoreError};
-use picloud_types::{ClassId, Hash, JobState, SpecId, spec::Requirements};
+use picloud_types::{
+    ClassId, Hash, JobState, QueueId, SpecId, api::queues::AttachmentSettings, spec::Requirements,
+};
 use rusqlite::Connection;
 use std::{
     collections::{HashMap, HashSet},
@@ -35,6 +37,8 @@ pub(super) struct Writing<'w> {
     pub(super) db: &'w Connection,
     pub(super) memory: &'w mut Memory,
     effects: Effects,
+    /// Queues that got messages which can be taken, perhaps more than once each.
+    woken: Vec<QueueId>,
 }
 
 /// What the closures of a transaction did, beyond rows.
@@ -61,6 +65,13 @@ impl Writing<'_> {
         }
     }
 
+    /// Messages of the queue can be taken.
+    pub(super) fn wake(&mut self, queue: QueueId) {
+        if self.woken.last() != Some(&queue) {
+            self.woken.push(queue);
+        }
+    }
+
     /// Jobs that became queued so far in this transaction.
     pub(super) fn newly_queued(&self) -> i64 {
         self.effects.queued
@@ -75,6 +86,8 @@ pub(super) struct Memory {
     pub(super) classes: HashMap<String, ClassId>,
     pub(super) requirements: HashMap<ClassId, Requirements>,
     pub(super) meters: Cache<SpecId, Arc<Meter>>,
+    /// By queue and version.
+    pub(super) settings: Cache<(QueueId, u32), Arc<AttachmentSettings>>,
     /// The jobs of `job_live`, once somebody asked.
     pub(super) live: Option<HashSet<i64>>,
 }
@@ -88,6 +101,7 @@ impl Memory {
             classes: HashMap::new(),
             requirements: HashMap::new(),
             meters: Cache::new(1024),
+            settings: Cache::new(256),
             live: None,
         }
     }
@@ -99,6 +113,7 @@ impl Memory {
         self.classes.clear();
         self.requirements.clear();
         self.meters.clear();
+        self.settings.clear();
         self.live = None;
     }
 }
@@ -135,11 +150,11 @@ impl Writer {
     ) {
         let mut ops = Vec::new();
         let fate = match self.run_group(first, queue, memory, &mut ops) {
-            Ok((number, effects)) => {
-                if effects.queued > 0
+            Ok((number, committed)) => {
+                if (committed.queued || !committed.queues.is_empty())
                     && let Some(on_commit) = &self.on_commit
                 {
-                    on_commit(Committed { queued: true });
+                    on_commit(committed);
                 }
                 return self.answer_committed(number, ops);
             }
@@ -171,7 +186,7 @@ impl Writer {
         queue: &mut channel::Receiver<Box<dyn Op>>,
         memory: &mut Memory,
         ops: &mut Vec<Box<dyn Op>>,
-    ) -> Result<(u64, Effects)> {
+    ) -> Result<(u64, Committed)> {
         let begun = Instant::now();
         let mut durable = false;
         let mut next = Some(first);
@@ -179,6 +194,7 @@ impl Writer {
             db: &self.db,
             memory,
             effects: Effects::default(),
+            woken: Vec::new(),
         };
         if let Err(problem) = run_cached(&self.db, "BEGIN IMMEDIATE") {
             ops.extend(next);
@@ -188,11 +204,12 @@ impl Writer {
             ops.push(op);
             let op = ops.last_mut().expect("just pushed");
             run_cached(&self.db, "SAVEPOINT op")?;
-            let before = writing.effects;
+            let before = (writing.effects, writing.woken.len());
             if op.run(&mut writing) {
                 durable |= op.is_durable();
             } else {
-                writing.effects = before;
+                writing.effects = before.0;
+                writing.woken.truncate(before.1);
                 writing.memory.forget();
                 if self.db.is_autocommit() {
                     // SQLite rolls back by itself after some errors, a full disk among them.
@@ -209,7 +226,7 @@ impl Writer {
                 next = queue.try_recv().ok();
             }
         }
-        let effects = writing.effects;
+        let (effects, mut queues) = (writing.effects, writing.woken);
         self.store_counts(&effects)?;
         let number = if durable {
             self.progress.begin_commit()
@@ -221,7 +238,11 @@ impl Writer {
             // By way of the sync thread, because earlier transactions may still be there.
             self.send_to_sync(number, Vec::new());
         }
-        committed.map(|()| (number, effects))
+        committed?;
+        queues.sort_unstable();
+        queues.dedup();
+        let queued = effects.queued > 0;
+        Ok((number, Committed { queued, queues }))
     }
 
     fn store_counts(&self, effects: &Effects) -> Result<()> {

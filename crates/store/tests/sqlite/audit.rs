@@ -6,11 +6,14 @@ use std::path::Path;
 /// Each finds rows that must not be.
 const DAMAGE: &[(&str, &str)] = &[
     ("job counts", "SELECT c.state, c.count FROM job_counts AS c WHERE c.count <> (SELECT count(*) FROM jobs WHERE state = c.state)"),
-    ("references to specs", "SELECT id, refs FROM specs WHERE refs <> (SELECT count(*) FROM jobs WHERE spec_id = specs.id) OR refs = 0"),
+    ("references to specs", "SELECT id, refs FROM specs WHERE refs = 0 OR refs <>
+        (SELECT count(*) FROM jobs WHERE spec_id = specs.id) + (SELECT count(*) FROM attachment_versions WHERE spec_id = specs.id)"),
     ("references to blobs", "SELECT hex(hash), refs FROM blobs AS b WHERE refs <>
         (SELECT count(*) FROM job_args AS a JOIN jobs USING (jid) WHERE a.blob_hash = b.hash AND account_id = b.account_id) +
         (SELECT count(*) FROM job_outcomes AS o JOIN jobs USING (jid) WHERE o.blob_hash = b.hash AND account_id = b.account_id) +
         (SELECT count(*) FROM spec_blobs AS s JOIN specs ON id = spec_id WHERE s.hash = b.hash AND account_id = b.account_id) +
+        (SELECT count(*) FROM messages AS m JOIN queues AS q ON q.id = m.queue_id WHERE m.blob_hash = b.hash AND q.account_id = b.account_id) +
+        (SELECT count(*) FROM attachment_versions AS v JOIN queues AS q ON q.id = v.queue_id WHERE v.blob_hash = b.hash AND q.account_id = b.account_id) +
         (SELECT count(*) FROM volume_blobs AS v JOIN volumes ON id = volume_id WHERE v.hash = b.hash AND account_id = b.account_id) +
         (SELECT count(*) FROM objects AS o WHERE o.hash = b.hash AND o.account_id = b.account_id)"),
     ("objects without blobs", "SELECT key, size FROM objects AS o WHERE NOT EXISTS (SELECT 1 FROM blobs AS b WHERE b.account_id = o.account_id AND b.hash = o.hash AND b.size = o.size)"),
@@ -43,6 +46,24 @@ const DAMAGE: &[(&str, &str)] = &[
     ("running without a live worker", "SELECT jid, worker_id FROM jobs WHERE state IN (2, 3) AND
         (worker_id IS NULL OR worker_id NOT IN (SELECT id FROM workers WHERE ended_ms IS NULL))"),
     ("to be killed and yet queued", "SELECT jid, kill FROM jobs WHERE kill > 0 AND state < 2"),
+    ("counts of queues", "SELECT name, count FROM queues AS q WHERE deleted = 0 AND (count <> (SELECT count(*) FROM messages WHERE queue_id = q.id)
+        OR leased <> (SELECT count(*) FROM queue_delivered WHERE queue_id = q.id) + (SELECT count(*) FROM queue_held JOIN handler_jobs USING (jid) WHERE queue_id = q.id))"),
+    ("messages that are not in exactly one place", "SELECT id, queue_id FROM messages AS m WHERE 1 <> (SELECT count(*) FROM queue_ready WHERE message_id = m.id)
+        + (SELECT count(*) FROM queue_delivered WHERE message_id = m.id) + (SELECT count(*) FROM queue_held WHERE message_id = m.id)"),
+    ("places of messages that are gone or elsewhere", "SELECT r.message_id, r.queue_id FROM queue_ready AS r LEFT JOIN messages AS m ON m.id = r.message_id WHERE m.queue_id IS NOT r.queue_id OR m.at_ms <> r.at_ms
+        UNION ALL SELECT d.message_id, d.queue_id FROM queue_delivered AS d LEFT JOIN messages AS m ON m.id = d.message_id WHERE m.queue_id IS NOT d.queue_id
+        UNION ALL SELECT h.message_id, h.jid FROM queue_held AS h LEFT JOIN messages AS m ON m.id = h.message_id LEFT JOIN handler_jobs AS j USING (jid) WHERE m.queue_id IS NOT j.queue_id OR j.jid IS NULL"),
+    ("messages without queues", "SELECT id, queue_id FROM messages WHERE queue_id NOT IN (SELECT id FROM queues)"),
+    ("handed out and never delivered", "SELECT message_id, deliveries FROM queue_delivered WHERE deliveries < 1 UNION ALL SELECT message_id, deliveries FROM queue_held WHERE deliveries < 1"),
+    ("what handler jobs hold", "SELECT jid, holds FROM handler_jobs AS h WHERE holds <> (SELECT count(*) FROM queue_held WHERE jid = h.jid)"),
+    ("suspects that are not alone", "SELECT jid, count(*) FROM queue_held GROUP BY jid HAVING max(suspect) = 1 AND count(*) > 1"),
+    ("handler jobs without jobs", "SELECT jid, queue_id FROM handler_jobs WHERE jid NOT IN (SELECT jid FROM jobs)"),
+    ("handler jobs of versions that are gone", "SELECT h.jid, h.version FROM handler_jobs AS h JOIN queues AS q ON q.id = h.queue_id WHERE deleted = 0 AND (queue_id, version) NOT IN (SELECT queue_id, version FROM attachment_versions)"),
+    ("versions of queues that are gone", "SELECT queue_id, version FROM attachment_versions WHERE queue_id NOT IN (SELECT id FROM queues WHERE deleted = 0)"),
+    ("attachments without their version", "SELECT queue_id, version FROM attachments WHERE (queue_id, version) NOT IN (SELECT queue_id, version FROM attachment_versions)"),
+    ("rates of queues that are gone", "SELECT queue_id, window_ms FROM queue_rates WHERE queue_id NOT IN (SELECT id FROM queues)"),
+    ("queues of specs", "SELECT id, queue FROM specs WHERE queue IS NOT json_extract(json, '$.queue')"),
+    ("numbers of messages that were not given out", "SELECT id, 0 FROM messages WHERE id >= (SELECT next FROM sequences WHERE name = 'message')"),
     ("ids that were not given out", "SELECT jid, 0 FROM jobs WHERE jid >= (SELECT next FROM sequences WHERE name = 'jid')"),
 ];
 

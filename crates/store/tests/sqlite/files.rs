@@ -64,7 +64,7 @@ async fn a_file_of_a_newer_picloud_is_refused_and_left_alone() {
             refused,
             StoreError::TooNew {
                 found: 77,
-                known: 5
+                known: 6
             }
         ),
         "{refused}"
