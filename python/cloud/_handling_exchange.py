@@ -166,7 +166,7 @@ class Exchanger:
         """Messages that readers can handle within `AHEAD_US`."""
         self._counted = (0, 0)
         self._moved = time.monotonic()
-        """When a reader was seen to have finished a message, or there was none to finish."""
+        """When a reader was seen to have finished a message, or there was none to begin with."""
 
     def start(self) -> None:
         """Begins."""
@@ -223,6 +223,8 @@ class Exchanger:
             self._held += len(messages) - len(settled) - len(give_back)
             if messages:
                 last_message = time.monotonic()
+                if not desk.pending:
+                    self._moved = last_message
                 desk.put(messages)
             elif wait and not finish and time.monotonic() - now < min(wait, 2 * EMPTY_SECONDS):
                 desk.sleep(EMPTY_SECONDS, desk.readers)
@@ -265,7 +267,8 @@ class Exchanger:
             return []
         if now - self._moved < STUCK_SECONDS:
             return []
-        self._target = 1
+        self._target = 0
+        self._moved = now
         return desk.take_back()
 
     def _wish(self, leaving: int) -> tuple[int, float]:

@@ -162,6 +162,8 @@ def _pickled(error: BaseException) -> bytes | None:
     """The exception, with its causes if they can be; None where it cannot be."""
     import pickle
 
+    # Classes travel by name only if the module they are in has been imported.
+    from . import queue  # noqa: F401
     from ._runner.pickles import dump_exception
 
     for chained, bare in ((True, False), (True, True), (False, False), (False, True)):

@@ -194,7 +194,8 @@ def test_messages_go_back_when_the_one_before_them_takes_long(
     monkeypatch.setattr(module, "STUCK_SECONDS", 0.0)
     assert [m.id for m in of._stuck()] == [1, 2]
     assert of._stuck() == []
-    assert of._target == 1
+    of._held = 3
+    assert of._wish(2) == (0, 0.0), "no others in their place"
 
 
 class Job:
