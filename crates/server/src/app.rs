@@ -6,8 +6,11 @@ use crate::{
     buckets::Buckets,
     event_streams::EventStreams,
     fleet::Fleet,
+    handlers::Handlers,
     manifests::Manifests,
     metrics::Metrics,
+    queue_ids::QueueIds,
+    queue_waiters::QueueWaiters,
     waiters::Waiters,
 };
 use picloud_blob::Blobs;
@@ -48,6 +51,18 @@ pub(crate) struct App {
     pub(crate) event_streams: EventStreams,
     /// Something is queued, or somebody has room.
     pub(crate) dispatch: Arc<Notify>,
+    /// Waiters for messages.
+    pub(crate) queues: QueueWaiters,
+    pub(crate) queue_ids: QueueIds,
+    pub(crate) handlers: Handlers,
+    /// Messages came, or an attachment changed: more handler jobs may be needed.
+    pub(crate) messages: Arc<Notify>,
+    /// Handler jobs ended.
+    pub(crate) handlers_ended: Notify,
+    /// Nobody wakes by this one: for duties that go by the clock alone.
+    pub(crate) never: Notify,
+    /// How long messages are kept in queues that say nothing of it.
+    pub(crate) queue_retention: Duration,
     /// Held while jobs are handed out: whoever holds it knows that none are on their way.
     pub(crate) handing_out: tokio::sync::Mutex<()>,
     /// A worker acknowledged a kill, or an attempt ended.

@@ -28,6 +28,11 @@ pub(crate) struct Metrics {
     pub(crate) objects_stored: AtomicU64,
     pub(crate) object_bytes_received: AtomicU64,
     pub(crate) object_bytes_sent: AtomicU64,
+    pub(crate) messages_pushed: AtomicU64,
+    pub(crate) messages_popped: AtomicU64,
+    pub(crate) messages_handled: AtomicU64,
+    pub(crate) messages_retried: AtomicU64,
+    pub(crate) messages_failed: AtomicU64,
     routes: RwLock<BTreeMap<String, Arc<Route>>>,
 }
 
@@ -114,6 +119,31 @@ impl Metrics {
                 "picloud_object_bytes_sent_total",
                 "Bytes of objects that answers promised since the server started.",
                 &self.object_bytes_sent,
+            ),
+            (
+                "picloud_messages_pushed_total",
+                "Messages pushed, and sent on by handlers, since the server started.",
+                &self.messages_pushed,
+            ),
+            (
+                "picloud_messages_popped_total",
+                "Messages popped by hand since the server started.",
+                &self.messages_popped,
+            ),
+            (
+                "picloud_messages_handled_total",
+                "Messages that handlers finished with since the server started.",
+                &self.messages_handled,
+            ),
+            (
+                "picloud_messages_retried_total",
+                "Messages that handlers are to see again, since the server started.",
+                &self.messages_retried,
+            ),
+            (
+                "picloud_messages_failed_total",
+                "Messages that could not be handled since the server started.",
+                &self.messages_failed,
             ),
         ];
         for (name, help, value) in counters {

@@ -38,6 +38,8 @@ pub struct Options {
     pub upload_keep: Duration,
     /// Most bytes of one argument list or result.
     pub payload_max_bytes: u64,
+    /// How long messages that nobody takes are kept, in queues that say nothing else.
+    pub queue_retention: Duration,
     /// Where contents are kept, if not below the data directory.
     pub s3: Option<S3Options>,
     /// Most bytes of all objects of one account; without it as many as there is room for.
@@ -66,6 +68,7 @@ impl Options {
             lease: Duration::from_secs(10),
             upload_keep: Duration::from_secs(3600),
             payload_max_bytes: limits::PAYLOAD_MAX_BYTES,
+            queue_retention: Duration::from_secs(limits::RETENTION_DEFAULT_S),
             s3: None,
             bucket_quota_bytes: None,
             object_max_bytes: limits::OBJECT_MAX_BYTES,

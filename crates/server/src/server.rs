@@ -4,13 +4,16 @@ use crate::{
     app::{App, Shared, now},
     auth::{JobTokens, KeyCache, WorkerToken, key_create, secret_new},
     buckets::Buckets,
-    duties::{dispatch, keep, leases, orphans, sweep},
+    duties::{dispatch, handlers, keep, leases, orphans, queues, sweep},
     event_streams::EventStreams,
     fleet::Fleet,
+    handlers::Handlers,
     listen::Listening,
     manifests::Manifests,
     metrics::Metrics,
     options::{Options, Tls},
+    queue_ids::QueueIds,
+    queue_waiters::QueueWaiters,
     routes::router,
     tls::{self, Certificate},
     waiters::Waiters,
@@ -18,7 +21,7 @@ use crate::{
 use picloud_blob::{BlobError, Blobs, LocalBlobs, S3Blobs};
 use picloud_scheduler::CoreTypes;
 use picloud_store::{
-    Store, StoreError,
+    Committed, Store, StoreError,
     sqlite::{Durability, Options as StoreOptions, SqliteStore},
 };
 use picloud_types::api::accounts::KeySecret;
@@ -66,27 +69,46 @@ pub enum StartError {
 pub struct Parts {
     pub store: Arc<dyn Store>,
     pub blobs: Arc<dyn Blobs>,
-    /// Woken by the store when jobs became queued, before that is synced.
-    pub queued: Arc<Notify>,
+    pub wakes: Wakes,
+}
+
+/// Whom the store calls right after a transaction, before that is synced.
+#[derive(Clone, Debug, Default)]
+pub struct Wakes {
+    /// Jobs became queued.
+    queued: Arc<Notify>,
+    /// Queues got messages.
+    messages: Arc<Notify>,
+    queues: QueueWaiters,
+}
+
+impl Wakes {
+    fn call(&self, committed: &Committed) {
+        if committed.queued {
+            self.queued.notify_one();
+        }
+        for queue in &committed.queues {
+            self.queues.call(*queue);
+        }
+        if !committed.queues.is_empty() {
+            self.messages.notify_one();
+        }
+    }
 }
 
 impl Parts {
     /// A database below the data directory, and blobs there or in S3.
     pub fn open(options: &Options) -> Result<Self, StartError> {
         private_directory(&options.data_dir)?;
-        let queued = Arc::new(Notify::new());
+        let wakes = Wakes::default();
         let mut store = StoreOptions::new(options.data_dir.join("picloud.db"));
         store.durability = if options.durable {
             Durability::Synced
         } else {
             Durability::Relaxed
         };
-        let wake = Arc::clone(&queued);
-        store.on_commit = Some(Arc::new(move |committed| {
-            if committed.queued {
-                wake.notify_one();
-            }
-        }));
+        let called = wakes.clone();
+        store.on_commit = Some(Arc::new(move |committed| called.call(&committed)));
         let store = SqliteStore::open(&store)?;
         let blobs: Arc<dyn Blobs> = match &options.s3 {
             Some(s3) => Arc::new(S3Blobs::new(s3)?),
@@ -98,7 +120,7 @@ impl Parts {
         Ok(Self {
             store: Arc::new(store),
             blobs,
-            queued,
+            wakes,
         })
     }
 }
@@ -220,7 +242,14 @@ impl Server {
             ends: Waiters::new(),
             watchers: Waiters::new(),
             event_streams: EventStreams::default(),
-            dispatch: parts.queued,
+            dispatch: parts.wakes.queued,
+            queues: parts.wakes.queues,
+            queue_ids: QueueIds::default(),
+            handlers: Handlers::default(),
+            messages: parts.wakes.messages,
+            handlers_ended: Notify::new(),
+            never: Notify::new(),
+            queue_retention: options.queue_retention,
             handing_out: Mutex::new(()),
             kills: Notify::new(),
             packages: Notify::new(),
@@ -317,28 +346,43 @@ async fn first_start(store: &dyn Store) -> Result<Option<KeySecret>, StoreError>
 }
 
 fn spawn_duties(app: &Shared, tasks: &TaskTracker) {
-    let stop = &app.stopping;
-    let (one, two, three) = (Arc::clone(app), Arc::clone(app), Arc::clone(app));
-    let (stop_one, stop_two, stop_three) = (stop.clone(), stop.clone(), stop.clone());
-    tasks.spawn(async move {
-        let once = || dispatch::run_once(Arc::clone(&one));
-        keep(
-            "dispatch",
-            crate::app::LOOK_AGAIN,
-            &one.dispatch,
-            &stop_one,
-            once,
-        )
-        .await;
-    });
-    tasks.spawn(async move {
-        let (never, once) = (Notify::new(), || leases::run_once(Arc::clone(&two)));
-        keep("leases", leases::every(&two), &never, &stop_two, once).await;
-    });
-    tasks.spawn(async move {
-        let once = || sweep::run_once(Arc::clone(&three));
-        keep("sweep", sweep::EVERY, &three.sweep, &stop_three, once).await;
-    });
+    let duty = Duty { app, tasks };
+    let look_again = crate::app::LOOK_AGAIN;
+    duty.spawn("dispatch", look_again, |a| &a.dispatch, dispatch::run_once);
+    duty.spawn("leases", leases::every(app), |a| &a.never, leases::run_once);
+    duty.spawn("sweep", sweep::EVERY, |a| &a.sweep, sweep::run_once);
+    duty.spawn("handlers", look_again, |a| &a.messages, handlers::start);
+    duty.spawn(
+        "release",
+        look_again,
+        |a| &a.handlers_ended,
+        handlers::release,
+    );
+    duty.spawn("queues", queues::EVERY, |a| &a.never, queues::run_once);
+}
+
+/// What every duty needs.
+struct Duty<'a> {
+    app: &'a Shared,
+    tasks: &'a TaskTracker,
+}
+
+impl Duty<'_> {
+    fn spawn<Fut>(
+        &self,
+        name: &'static str,
+        every: Duration,
+        wake: fn(&App) -> &Notify,
+        once: fn(Shared) -> Fut,
+    ) where
+        Fut: Future<Output = Result<(), StoreError>> + Send + 'static,
+    {
+        let (app, stop) = (Arc::clone(self.app), self.app.stopping.clone());
+        self.tasks.spawn(async move {
+            let once = || once(Arc::clone(&app));
+            keep(name, every, wake(&app), &stop, once).await;
+        });
+    }
 }
 
 impl Handle {

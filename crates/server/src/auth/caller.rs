@@ -10,7 +10,7 @@ use crate::{
     refusal::{Answer, Refusal},
 };
 use axum::{extract::FromRequestParts, http::request::Parts};
-use picloud_types::{AccountId, ApiKey, ErrorKind, Jid};
+use picloud_types::{AccountId, ApiKey, Attempt, ErrorKind, Jid};
 use std::sync::Arc;
 
 /// Somebody who acts for an account: a person's key, or a running job.
@@ -32,6 +32,15 @@ pub(crate) struct Owner(pub(crate) Caller);
 /// An owner whose account administers the installation.
 #[derive(Clone, Debug)]
 pub(crate) struct Admin;
+
+/// An attempt that proves who it is. Whether it is alive is not asked: the store says so where it matters,
+/// in the transaction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HandlerJob {
+    pub(crate) account: AccountId,
+    pub(crate) jid: Jid,
+    pub(crate) attempt: Attempt,
+}
 
 /// A worker.
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +127,34 @@ impl FromRequestParts<Shared> for Admin {
             ));
         }
         Ok(Self)
+    }
+}
+
+impl FromRequestParts<Shared> for HandlerJob {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Answer<Self> {
+        if let Some(Credentials::Basic { user, password }) = credentials(&parts.headers)
+            && let Some(job) = JobUser::parse(&user)
+        {
+            if !app.job_tokens.is_right(job, &password) {
+                return Err(Refusal::new(
+                    ErrorKind::Unauthorized,
+                    "the job's token is wrong",
+                ));
+            }
+            return Ok(Self {
+                account: job.account,
+                jid: job.jid,
+                attempt: job.attempt,
+            });
+        }
+        // Whoever it is, it is no job; who shows no good key at all is told so first.
+        Caller::from_request_parts(parts, app).await?;
+        Err(
+            Refusal::new(ErrorKind::Forbidden, "only handler jobs exchange messages")
+                .hint("pop with a deadline and ack do the same for people"),
+        )
     }
 }
 

@@ -7,7 +7,7 @@ mod job_tokens;
 mod keys;
 mod worker_token;
 
-pub(crate) use caller::{Admin, Agent, Caller, Owner};
+pub(crate) use caller::{Admin, Agent, Caller, HandlerJob, Owner};
 pub(crate) use job_tokens::JobTokens;
 pub(crate) use keys::{KeyCache, key_create, secret_new};
 pub(crate) use worker_token::WorkerToken;

@@ -2,10 +2,11 @@
 
 use crate::{
     app::{App, Shared, now},
+    duties::handlers_ended,
     fleet::{Delivery, Reply, Taken},
 };
 use futures_util::future::join_all;
-use picloud_scheduler::{Assignment, Fleet, Group, WorkerOffer, plan};
+use picloud_scheduler::{Assignment, Fleet, Group, WorkerOffer, handlers::left_over, plan};
 use picloud_store::{AttemptOf, Backlog, Claimed, Pick, Report, StoreError};
 use picloud_types::WorkerId;
 use std::{collections::BTreeMap, sync::Arc};
@@ -20,7 +21,9 @@ pub(crate) async fn run_once(app: Shared) -> Result<(), StoreError> {
         return Ok(());
     }
     let offers = app.fleet.offers();
-    if offers.is_empty() {
+    // Without room there is nothing to hand out, but handler jobs want to know who waits.
+    if offers.is_empty() && app.handlers.is_empty() {
+        app.handlers.crowded_by(None);
         return Ok(());
     }
     let _handing_out = app.handing_out.lock().await;
@@ -32,10 +35,16 @@ pub(crate) async fn run_once(app: Shared) -> Result<(), StoreError> {
         .into_iter()
         .map(group)
         .collect();
-    if groups.is_empty() {
-        return Ok(());
-    }
     let assignments = plan(&app.core_types, &Fleet { workers: offers }, &groups);
+    let everybody = Fleet {
+        workers: app.fleet.everybody(),
+    };
+    app.handlers.crowded_by(left_over(
+        &app.core_types,
+        &everybody,
+        &groups,
+        &assignments,
+    ));
     let mut picks: BTreeMap<WorkerId, Vec<Pick>> = BTreeMap::new();
     for assignment in assignments {
         picks
@@ -136,6 +145,7 @@ pub(crate) async fn give_back_attempts(app: &App, worker: WorkerId, returned: Ve
     };
     match app.store.job_report(worker, report, now()).await {
         Ok(reported) => {
+            handlers_ended(app, reported.ended.iter().map(|(_, jid)| *jid));
             let ended = reported.ended.iter().map(|(_, jid)| ((), *jid));
             app.watchers.wake(ended);
             app.ends.wake(reported.ended);

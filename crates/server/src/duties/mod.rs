@@ -2,11 +2,14 @@
 //! truth anew, so that it is right on ticks alone; a wake only makes it prompt.
 
 pub(crate) mod dispatch;
+pub(crate) mod handlers;
 pub(crate) mod leases;
 pub(crate) mod orphans;
+pub(crate) mod queues;
 pub(crate) mod sweep;
 
-use crate::app::Shared;
+use crate::app::{App, Shared};
+use picloud_types::Jid;
 use std::{future::Future, time::Duration};
 use tokio::{
     select,
@@ -49,7 +52,15 @@ pub(crate) fn ended(app: &Shared, ended: &picloud_store::Ended) {
     app.watchers
         .wake(ended_jids.chain(&ended.requeued).map(|jid| ((), *jid)));
     app.kills.notify_waiters();
+    handlers_ended(app, ended.ended.iter().map(|(_, jid)| *jid));
     if !ended.requeued.is_empty() {
         app.dispatch.notify_one();
+    }
+}
+
+/// Jobs ended; has what handler jobs among them held taken back at once.
+pub(crate) fn handlers_ended(app: &App, jids: impl IntoIterator<Item = Jid>) {
+    if app.handlers.ended(jids) {
+        app.handlers_ended.notify_one();
     }
 }

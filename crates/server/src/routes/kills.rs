@@ -5,6 +5,7 @@ use crate::{
     app::{App, LOOK_AGAIN, Shared, now},
     auth::Caller,
     body::JsonBody,
+    duties::handlers_ended,
     refusal::{Answer, Refusal},
 };
 use axum::{Json, extract::State};
@@ -42,6 +43,7 @@ pub(super) async fn kill(
         kill.ended.len() as u64,
         std::sync::atomic::Ordering::Relaxed,
     );
+    handlers_ended(&app, kill.ended.iter().map(|(_, jid)| *jid));
     app.ends.wake(kill.ended.iter().copied());
     app.watchers
         .wake(kill.ended.iter().map(|(_, jid)| ((), *jid)));

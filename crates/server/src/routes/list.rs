@@ -10,7 +10,7 @@ use crate::{
 use axum::{Json, extract::State};
 use picloud_store::{JobDetail, JobFilter};
 use picloud_types::{
-    Jid, JobState, Timestamp,
+    Jid, JobState, QueueName, Timestamp,
     api::jobs::{JobList, JobRow, ListQuery},
 };
 
@@ -35,9 +35,9 @@ pub(super) async fn list(
         states: states(query.status.as_deref())?,
         label: query.label,
         function: query.function,
+        queue: queue(query.queue.as_deref())?,
         parent: query.parent.map(Jid),
         before: query.before.map(Jid),
-        ..JobFilter::default()
     };
     let found = app.store.job_list(caller.account, filter, limit).await?;
     let is_last = found.len() < limit as usize;
@@ -67,6 +67,12 @@ fn states(status: Option<&str>) -> Answer<Vec<JobState>> {
         .collect())
 }
 
+fn queue(name: Option<&str>) -> Answer<Option<QueueName>> {
+    name.map(str::parse)
+        .transpose()
+        .map_err(|e: picloud_types::queue_name::BadQueueName| Refusal::bad_request(e.to_string()))
+}
+
 fn row(detail: &JobDetail, now: Timestamp) -> JobRow {
     let ended = |amount| detail.core_ms.is_some().then_some(amount);
     let runtime_ms = runtime_seconds(detail, now).map(|s| s * 1e3);
@@ -84,6 +90,7 @@ fn row(detail: &JobDetail, now: Timestamp) -> JobRow {
         status: detail.state.public_name().to_owned(),
         function: detail.spec.function_name.clone(),
         label: detail.spec.label.clone(),
+        queue: detail.spec.queue.clone(),
         core_type: detail.spec.core_type.clone(),
         cores: detail.spec.cores,
         priority: detail.spec.priority,

@@ -26,6 +26,24 @@ pub(super) async fn metrics(State(app): State<Shared>) -> Answer<Response> {
             format_args!("picloud_jobs{{state=\"{state}\"}} {count}"),
         );
     }
+    let totals = app.store.queue_totals().await?;
+    let gauges = [
+        ("picloud_queues", "Queues.", totals.queues),
+        (
+            "picloud_queue_messages",
+            "Messages in queues, those in flight included.",
+            totals.messages,
+        ),
+        (
+            "picloud_queue_messages_in_flight",
+            "Messages delivered and not settled.",
+            totals.in_flight,
+        ),
+    ];
+    for (name, help, value) in gauges {
+        head(&mut out, name, help, "gauge");
+        line(&mut out, format_args!("{name} {value}"));
+    }
     head(&mut out, "picloud_workers", "Workers in contact.", "gauge");
     line(
         &mut out,

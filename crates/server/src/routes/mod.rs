@@ -15,10 +15,12 @@ mod metrics;
 pub(crate) mod openapi;
 mod output;
 mod page;
+mod queues;
 mod ranges;
 mod results;
 mod series;
 mod service;
+mod specs;
 mod status;
 mod submit;
 mod usage;
@@ -89,6 +91,28 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(volumes::ls))
         .routes(routes!(volumes::mkdir))
         .routes(routes!(volumes::rm))
+        .routes(routes!(queues::look::list))
+        .routes(routes!(
+            queues::look::info,
+            queues::change::change,
+            queues::change::delete
+        ))
+        .routes(routes!(queues::look::peek, queues::push::push))
+        .routes(routes!(queues::moves::requeue))
+        .routes(routes!(queues::pop::pop))
+        .routes(routes!(queues::tickets::ack))
+        .routes(routes!(queues::tickets::deadline))
+        .routes(routes!(queues::moves::purge))
+        .routes(routes!(queues::moves::move_to))
+        .routes(routes!(queues::moves::redrive))
+        .routes(routes!(queues::look::rates))
+        .routes(routes!(
+            queues::attachment::attach,
+            queues::attachment::detach
+        ))
+        .routes(routes!(queues::attachment::versions))
+        .routes(routes!(queues::attachment::rollback))
+        .routes(routes!(queues::exchange::exchange))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::activate))
         .routes(routes!(keys::deactivate))

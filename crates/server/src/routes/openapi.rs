@@ -46,6 +46,7 @@ hint, and whether the same request may succeed later.";
         (name = "jobs", description = "Making, watching and ending jobs"),
         (name = "bucket", description = "Objects: named contents, kept until they are removed"),
         (name = "volumes", description = "Directory trees, shown to jobs"),
+        (name = "queues", description = "Messages, and the handlers attached to queues"),
         (name = "blobs", description = "Content-addressed uploads, each account its own"),
         (name = "account", description = "Accounts and their API keys"),
         (name = "service", description = "The server itself"),
@@ -82,6 +83,7 @@ pub(super) fn complete(mut api: OpenApi) -> OpenApi {
             &mut item.put,
             &mut item.post,
             &mut item.delete,
+            &mut item.patch,
         ];
         for operation in operations.into_iter().flatten() {
             complete_operation(path, operation);

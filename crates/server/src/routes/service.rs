@@ -1,7 +1,7 @@
 //! What this server is and what it can run.
 
 use crate::{
-    app::Shared,
+    app::{App, Shared},
     auth::Caller,
     body::InQuery,
     refusal::{Answer, Refusal},
@@ -71,7 +71,7 @@ pub(super) async fn packages(
 }
 
 /// The refusal of work that nobody could do.
-pub(super) fn python_missing(app: &Shared, asked: &str) -> Refusal {
+pub(super) fn python_missing(app: &App, asked: &str) -> Refusal {
     let there = app.fleet.pythons().join(", ");
     let there = if there.is_empty() {
         "none"

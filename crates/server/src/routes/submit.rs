@@ -1,6 +1,6 @@
 //! Making jobs.
 
-use super::{openapi::json, service::python_missing, volumes};
+use super::{openapi::json, specs};
 use crate::{
     app::{App, Shared, now},
     auth::{Caller, secret_new},
@@ -12,18 +12,13 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use picloud_store::{MapPart, Submission};
 use picloud_types::{
-    ErrorKind, JobSpec, Payload,
+    ErrorKind, Payload,
     api::jobs::{SubmitHeader, SubmitJson, Submitted},
     frames::FrameReader,
-    limits::{JOBS_PER_REQUEST, LABEL_MAX, MAP_MAX},
+    limits::{JOBS_PER_REQUEST, MAP_MAX},
     payload::{BadPayload, INLINE_MAX_BYTES},
 };
 use std::sync::atomic::Ordering;
-
-/// Longest function name and other texts of a spec, in bytes; a bound on what lists carry.
-const TEXT_MAX_BYTES: usize = 1_000;
-/// Bytes of all environment variables together; a process cannot take many more.
-const ENV_MAX_BYTES: usize = 128 * 1024;
 
 /// Make jobs
 #[utoipa::path(post, path = "/v1/jobs", tag = "jobs",
@@ -44,20 +39,15 @@ pub(super) async fn submit(
         read_frames(body.bytes)?
     };
     check_request(&header)?;
-    check_spec(&app, &header.spec)?;
-    check_payloads(&app, &function, &args)?;
-    volumes::check_spec(&app, caller.account, &header.spec).await?;
-    if app.fleet.count() > 0 && !app.fleet.has_python(&header.spec.python) {
-        return Err(python_missing(&app, &header.spec.python));
+    check_payloads(&app, std::iter::once(&function).chain(&args))?;
+    if header.spec.queue.is_some() {
+        return Err(
+            Refusal::bad_request("the spec names a queue, which only handler jobs have").hint(
+                "PUT /v1/queues/{queue}/attachment attaches a handler, whose jobs the server makes",
+            ),
+        );
     }
-    let blobs = match header.spec.code_version {
-        Some(version) => app
-            .manifests
-            .needed(&app, caller.account, version)
-            .await?
-            .to_vec(),
-        None => Vec::new(),
-    };
+    let blobs = specs::check(&app, caller.account, &header.spec).await?;
     let map = header.map.map(|part| MapPart {
         total: part.total,
         offset: part.offset,
@@ -130,9 +120,7 @@ fn read_json(body: &[u8]) -> Answer<Read> {
     let header = SubmitHeader {
         spec: request.spec,
         count: args.len(),
-        key: request
-            .key
-            .unwrap_or_else(|| secret_new().replace('_', "-")),
+        key: request.key.unwrap_or_else(fresh_key),
         depends_on: request.depends_on,
         map: None,
     };
@@ -147,8 +135,8 @@ fn too_many_jobs() -> Refusal {
     .hint("send a large map in parts")
 }
 
-fn check_request(header: &SubmitHeader) -> Answer<()> {
-    let key = &header.key;
+/// What makes a repeated request harmless must tell it from others.
+pub(super) fn check_key(key: &str) -> Answer<()> {
     let is_key = (16..=64).contains(&key.len())
         && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if !is_key {
@@ -156,6 +144,16 @@ fn check_request(header: &SubmitHeader) -> Answer<()> {
             "key is 16 to 64 letters, digits and -",
         ));
     }
+    Ok(())
+}
+
+/// A key for a request that came without one.
+pub(super) fn fresh_key() -> String {
+    secret_new().replace('_', "-")
+}
+
+fn check_request(header: &SubmitHeader) -> Answer<()> {
+    check_key(&header.key)?;
     if header.count == 0 {
         return Err(Refusal::bad_request("a request makes at least one job"));
     }
@@ -176,83 +174,12 @@ fn check_request(header: &SubmitHeader) -> Answer<()> {
     Ok(())
 }
 
-fn check_spec(app: &App, spec: &JobSpec) -> Answer<()> {
-    app.core_types
-        .validate(&spec.core_type, spec.cores)
-        .map_err(Refusal::bad_request)?;
-    let minor = spec.python.strip_prefix("3.").unwrap_or_default();
-    if minor.is_empty() || minor.len() > 3 || !minor.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Refusal::bad_request(format!(
-            "python is a minor version such as 3.11, not {:?}",
-            spec.python
-        )));
-    }
-    if spec.priority < 1 {
-        return Err(Refusal::bad_request(format!(
-            "priority is at least 1, not {}",
-            spec.priority
-        )));
-    }
-    if spec.max_runtime_ms == Some(0) {
-        return Err(Refusal::bad_request("max_runtime_ms is more than 0"));
-    }
-    if spec.fast_serialization > 2 {
-        return Err(Refusal::bad_request("fast_serialization is 0, 1 or 2"));
-    }
-    if let Some(label) = &spec.label {
-        let length = label.chars().count();
-        if length == 0 || length > LABEL_MAX || label.chars().any(char::is_control) {
-            return Err(Refusal::bad_request(format!(
-                "a label has 1 to {LABEL_MAX} printable characters"
-            )));
-        }
-    }
-    let texts = [
-        Some(&spec.function_name),
-        spec.hostname.as_ref(),
-        spec.client_version.as_ref(),
-        spec.cloudpickle_version.as_ref(),
-    ];
-    if texts
-        .into_iter()
-        .flatten()
-        .any(|t| t.len() > TEXT_MAX_BYTES || t.contains('\0'))
-    {
-        return Err(Refusal::bad_request(format!(
-            "a text of the spec is longer than {TEXT_MAX_BYTES} bytes or contains a zero byte"
-        )));
-    }
-    check_environment(spec)
-}
-
-fn check_environment(spec: &JobSpec) -> Answer<()> {
-    let total: usize = spec
-        .os_env_vars
-        .iter()
-        .map(|(name, value)| name.len() + value.len() + 2)
-        .sum();
-    if total > ENV_MAX_BYTES {
-        return Err(Refusal::bad_request(format!(
-            "os_env_vars have {total} bytes, more than {ENV_MAX_BYTES}"
-        )));
-    }
-    let is_bad = |(name, value): (&String, &String)| {
-        name.is_empty() || name.contains(['=', '\0']) || value.contains('\0')
-    };
-    if spec.os_env_vars.iter().any(is_bad) {
-        return Err(Refusal::bad_request(
-            "os_env_vars: a name is not empty and has no =, and neither it nor a value has a zero byte",
-        ));
-    }
-    Ok(())
-}
-
-fn check_payloads(app: &App, function: &Payload, args: &[Payload]) -> Answer<()> {
+pub(super) fn check_payloads<'p>(
+    app: &App,
+    payloads: impl IntoIterator<Item = &'p Payload>,
+) -> Answer<()> {
     let limit = app.payload_max_bytes;
-    match std::iter::once(function)
-        .chain(args)
-        .find(|p| p.size() > limit)
-    {
+    match payloads.into_iter().find(|p| p.size() > limit) {
         Some(large) => Err(Refusal::new(
             ErrorKind::TooLarge,
             format!(

@@ -5,6 +5,7 @@ use crate::{
     app::{App, Shared, now},
     auth::Agent,
     body::{Frames, InPath},
+    duties::handlers_ended,
     refusal::{Answer, Refusal},
 };
 use axum::{Json, extract::State};
@@ -61,6 +62,7 @@ fn wake(app: &App, reported: &Reported) {
     app.metrics
         .samples_stored
         .fetch_add(reported.samples, Ordering::Relaxed);
+    handlers_ended(app, reported.ended.iter().map(|(_, jid)| *jid));
     app.ends.wake(reported.ended.iter().copied());
     app.watchers
         .wake(reported.ended.iter().map(|(_, jid)| ((), *jid)));

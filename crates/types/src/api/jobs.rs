@@ -162,6 +162,9 @@ pub struct ListQuery {
     /// Only jobs of functions with exactly this name.
     #[serde(default)]
     pub function: Option<String>,
+    /// Only jobs that handle the messages of this queue.
+    #[serde(default)]
+    pub queue: Option<String>,
     /// Only jobs made by this job.
     #[serde(default)]
     pub parent: Option<i64>,
@@ -180,6 +183,9 @@ pub struct JobRow {
     pub status: String,
     pub function: String,
     pub label: Option<String>,
+    /// The queue whose messages it handles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<crate::QueueName>,
     pub core_type: String,
     pub cores: u32,
     pub priority: i32,

@@ -355,7 +355,7 @@ pub struct Moved {
 }
 
 /// `POST /v1/queues/{queue}/messages/{id}/requeue`: the message becomes a new one with this body.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RequeueRequest {
     /// Any JSON value; the body it has where this is missing.
