@@ -624,8 +624,9 @@ impl Files {
         const BLOCK: u64 = 4_096;
         const UNLIMITED: u64 = 1 << 60;
         let about = patiently(|| self.objects.usage()).await?;
-        let total = about.quota_bytes.unwrap_or(UNLIMITED).max(about.bytes);
-        Ok((total / BLOCK, (total - about.bytes) / BLOCK))
+        let used = about.bytes.saturating_add(about.volume_bytes);
+        let total = about.quota_bytes.unwrap_or(UNLIMITED).max(used);
+        Ok((total / BLOCK, (total - used) / BLOCK))
     }
 }
 

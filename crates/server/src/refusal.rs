@@ -8,8 +8,7 @@ use axum::{
 use picloud_blob::BlobError;
 use picloud_store::StoreError;
 use picloud_types::{
-    ApiError, ErrorBody, ErrorKind, frames::BadFrames, message::BadMessage, object_key::BadKey,
-    payload::BadPayload,
+    ApiError, ErrorBody, ErrorKind, frames::BadFrames, object_key::BadKey, payload::BadPayload,
 };
 use tracing::error;
 
@@ -89,7 +88,7 @@ impl From<StoreError> for Refusal {
             ErrorKind::JobNotFinished => refusal.hint("wait for it, or kill it first"),
             ErrorKind::DiskFull => refusal.hint("free space where the server keeps its data"),
             ErrorKind::QuotaExceeded => {
-                refusal.hint("remove objects, or have `bucket_quota_bytes` of the server raised")
+                refusal.hint("remove objects or files from volumes, or have `bucket_quota_bytes` of the server raised")
             }
             ErrorKind::WorkerUnknown => refusal.hint("say hello again"),
             _ => refusal,
@@ -137,15 +136,6 @@ impl From<BadKey> for Refusal {
 impl From<BadFrames> for Refusal {
     fn from(error: BadFrames) -> Self {
         Self::bad_request(error.to_string())
-    }
-}
-
-impl From<BadMessage> for Refusal {
-    fn from(error: BadMessage) -> Self {
-        match error {
-            BadMessage::Payload(error) => error.into(),
-            error => Self::bad_request(error.to_string()),
-        }
     }
 }
 

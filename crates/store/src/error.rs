@@ -15,7 +15,7 @@ pub enum StoreError {
     Conflict(String),
     #[error("blob {0} was not uploaded")]
     BlobMissing(Hash),
-    #[error("the bucket would hold {bytes} bytes, and its quota is {quota_bytes}")]
+    #[error("the account would hold {bytes} bytes, and its quota is {quota_bytes}")]
     QuotaExceeded { bytes: u64, quota_bytes: u64 },
     #[error("worker {0} is not alive")]
     WorkerUnknown(WorkerId),

@@ -262,8 +262,8 @@ pub trait Store: QueueStore {
 
     /// Stores objects whose contents are in the blob store, all or none. One that is there is
     /// replaced: it keeps when it was made, whether it is public, and its headers, and with the same
-    /// content its MD5, if none is given. If the bucket
-    /// grows beyond `quota_bytes`, that is `QuotaExceeded` and nothing changes.
+    /// content its MD5, if none is given. If objects and
+    /// volumes together grow beyond `quota_bytes`, that is `QuotaExceeded` and nothing changes.
     async fn object_put(
         &self,
         account: AccountId,
@@ -314,7 +314,7 @@ pub trait Store: QueueStore {
     ) -> Result<Object>;
     /// Only the account may read it from now on.
     async fn object_unpublish(&self, account: AccountId, key: ObjectKey) -> Result<Object>;
-    /// How many objects there are, and their bytes.
+    /// How many objects there are, and their bytes and those in volumes.
     async fn bucket_sums(&self, account: AccountId) -> Result<BucketSums>;
     /// The name of the folder of the account's public objects: `folder`, if it had none so far.
     async fn bucket_folder(&self, account: AccountId, folder: &str) -> Result<String>;
@@ -345,6 +345,7 @@ pub trait Store: QueueStore {
     ///
     /// - A volume that is not `base`, or no longer, is `Conflict`; one that does not exist is `NotFound`.
     /// - A blob that the account lacks, or has in another size, is `BlobMissing`; nothing changes.
+    /// - If objects and volumes together grow beyond the quota, that is `QuotaExceeded`; nothing changes.
     async fn volume_tree_put(&self, new: TreeNew) -> Result<Volume>;
 
     // Housekeeping.

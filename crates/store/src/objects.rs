@@ -57,9 +57,18 @@ pub struct ObjectPage {
     pub truncated: bool,
 }
 
-/// All objects of an account together.
+/// All objects of an account together, and its volumes, which have the same quota.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BucketSums {
     pub objects: u64,
     pub bytes: u64,
+    /// Of the files in volumes.
+    pub volume_bytes: u64,
+}
+
+impl BucketSums {
+    /// What counts against the quota.
+    pub fn total_bytes(&self) -> u64 {
+        self.bytes.saturating_add(self.volume_bytes)
+    }
 }

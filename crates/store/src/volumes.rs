@@ -25,6 +25,8 @@ pub struct TreeNew {
     pub blobs: Vec<(Hash, u64)>,
     pub files: u64,
     pub bytes: u64,
+    /// Most bytes of the account's objects and volumes.
+    pub quota_bytes: Option<u64>,
     /// Blobs of the old tree are kept until then, for workers that were told of it.
     pub keep_until: Timestamp,
     pub now: Timestamp,

@@ -175,6 +175,7 @@ impl Objects for Memory {
         Ok(BucketInfo {
             objects: state.objects.len() as u64,
             bytes: state.objects.values().map(|o| o.size).sum(),
+            volume_bytes: 0,
             quota_bytes: Some(1 << 30),
             object_max_bytes: 1 << 30,
             public_url_folder: String::new(),

@@ -143,6 +143,7 @@ fn tree_new(
             blobs,
             files,
             bytes,
+            quota_bytes: app.buckets.quota_bytes,
             keep_until: now.plus(app.upload_keep),
             now,
         }

@@ -7,7 +7,13 @@ use crate::{
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use picloud_client::BlobSource;
-use picloud_types::{ErrorKind, Hash, api::bucket::PutOne};
+use picloud_types::{
+    ErrorKind, Hash,
+    api::{
+        bucket::PutOne,
+        volumes::{EntryKind, Tree, TreeEntry, TreePaths, VolumeNew},
+    },
+};
 use reqwest::Method;
 
 #[tokio::test]
@@ -57,6 +63,56 @@ async fn a_bucket_beyond_its_quota_takes_no_more() {
     let bucket = client.bucket().await.expect("told");
     assert_eq!((bucket.bytes, bucket.quota_bytes), (3, Some(10)));
     assert_eq!(content(&client, "b").await, "12");
+}
+
+#[tokio::test]
+async fn what_is_in_volumes_counts_against_the_same_quota() {
+    let world = World::with(|o| o.bucket_quota_bytes = Some(10)).await;
+    let client = world.client();
+    let volume = VolumeNew {
+        name: "data".to_owned(),
+        mount_path: "data".to_owned(),
+        description: String::new(),
+    };
+    client.volume_create(&volume).await.expect("made");
+    put(&client, "a", "123456").await;
+    let file = async |base, content: &'static str| {
+        let chunk = Bytes::from_static(content.as_bytes());
+        let entry = TreeEntry {
+            path: "f".to_owned(),
+            kind: EntryKind::File {
+                size: content.len() as u64,
+                chunks: vec![Hash::of(&chunk)],
+            },
+            mode: 0o644,
+            modified_ms: 0,
+        };
+        let tree = Tree {
+            entries: vec![entry],
+        };
+        let manifest = Bytes::from(serde_json::to_vec(&tree).expect("JSON"));
+        let stored = client.blobs_put(&[chunk, manifest]).await.expect("stored");
+        client.volume_tree_put("data", base, stored[1]).await
+    };
+    refused(file(None, "12345").await, ErrorKind::QuotaExceeded);
+    let tree = file(None, "1234").await.expect("it fits exactly").tree;
+    let source = BlobSource::Bytes(Bytes::from_static(b"x"));
+    refused(
+        try_put(&client, "b", source).await,
+        ErrorKind::QuotaExceeded,
+    );
+    let bucket = client.bucket().await.expect("told");
+    assert_eq!((bucket.bytes, bucket.volume_bytes), (6, 4));
+    let paths = |path: &str| TreePaths {
+        paths: vec![path.to_owned()],
+        recursive: false,
+    };
+    let made = client.volume_mkdir("data", &paths("d")).await;
+    let tree = made.expect("a directory needs no room").tree.or(tree);
+    refused(file(tree, "12345").await, ErrorKind::QuotaExceeded);
+    let removed = client.volume_rm("data", &paths("f")).await;
+    removed.expect("less is fine");
+    put(&client, "b", "1234").await;
 }
 
 /// Memory of this process, in bytes: the server's and the client's together.

@@ -253,7 +253,8 @@ pub async fn objects_of_accounts_are_apart(store: &dyn Store) {
         store.bucket_sums(ada).await.expect("a read"),
         BucketSums {
             objects: 1,
-            bytes: 4
+            bytes: 4,
+            volume_bytes: 0,
         }
     );
 }

@@ -271,6 +271,7 @@ macro_rules! store_contract {
                 volumes_are_found_and_listed_by_name,
                 a_tree_replaces_the_one_it_began_from_and_no_other,
                 a_tree_whose_blobs_are_missing_is_refused_and_nothing_changes,
+                volumes_and_objects_have_one_quota,
                 blobs_of_a_tree_stay_and_those_of_an_old_one_for_a_while,
                 a_deleted_volume_leaves_nothing,
                 volumes_of_accounts_are_apart,

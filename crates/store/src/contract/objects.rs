@@ -1,7 +1,7 @@
 //! Names for blobs.
 
 use super::fixture::{NOW, World, assert_refused};
-use crate::{BucketSums, Object, ObjectEntry, ObjectFilter, ObjectNew, Store, StoreError};
+use crate::{Object, ObjectEntry, ObjectFilter, ObjectNew, Store, StoreError};
 use picloud_types::{AccountId, Hash, ObjectKey, Timestamp};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -60,8 +60,8 @@ fn folders(prefix: &str) -> ObjectFilter {
 }
 
 async fn sums(store: &dyn Store, account: AccountId) -> (u64, u64) {
-    let BucketSums { objects, bytes } = store.bucket_sums(account).await.expect("a read");
-    (objects, bytes)
+    let sums = store.bucket_sums(account).await.expect("a read");
+    (sums.objects, sums.bytes)
 }
 
 /// Blobs that a sweep long after everything takes.

@@ -1,6 +1,9 @@
 //! Volumes: names for trees, and who needs the blobs of those.
 
-use super::fixture::{NOW, World, assert_refused};
+use super::{
+    fixture::{NOW, World, assert_refused},
+    objects::object,
+};
 use crate::{Store, StoreError, TreeNew, VolumeNew};
 use picloud_types::{AccountId, Hash, Timestamp, api::volumes::Volume};
 use std::time::Duration;
@@ -47,6 +50,7 @@ async fn tree(
         blobs,
         files: contents.len() as u64,
         bytes: 9,
+        quota_bytes: None,
         keep_until: later(100),
         now: later(1),
     }
@@ -143,6 +147,55 @@ pub async fn a_tree_whose_blobs_are_missing_is_refused_and_nothing_changes(store
     );
     // Neither is held by what was refused.
     assert_eq!(swept(store, later(1)).await, hashes(&["a"]));
+}
+
+pub async fn volumes_and_objects_have_one_quota(store: &dyn Store) {
+    let world = World::new(store).await;
+    let account = world.account;
+    make(store, account, "data").await;
+    let sized = async |base, content: &str, bytes, quota| TreeNew {
+        bytes,
+        quota_bytes: Some(quota),
+        ..tree(store, account, base, &[content]).await
+    };
+    let put_object = async |content: &str, quota| {
+        let new = vec![object("o", content)];
+        store.object_put(account, new, Some(quota), NOW).await
+    };
+    put_object("12345", 5).await.expect("fits");
+    assert_refused!(
+        store.volume_tree_put(sized(None, "a", 6, 10).await).await,
+        StoreError::QuotaExceeded {
+            bytes: 11,
+            quota_bytes: 10
+        }
+    );
+    assert_eq!(find(store, account, "data").await.expect("there").bytes, 0);
+    let first = sized(None, "a", 5, 10).await;
+    store.volume_tree_put(first.clone()).await.expect("fits");
+    let sums = store.bucket_sums(account).await.expect("a read");
+    assert_eq!((sums.bytes, sums.volume_bytes), (5, 5));
+    assert_refused!(
+        put_object("123456", 10).await,
+        StoreError::QuotaExceeded { bytes: 11, .. }
+    );
+    let repeated = store.volume_tree_put(TreeNew {
+        quota_bytes: Some(0),
+        ..first.clone()
+    });
+    repeated.await.expect("it is that tree already");
+    let same_size = sized(Some(first.tree), "b", 5, 0).await;
+    let tree = same_size.tree;
+    let put = store.volume_tree_put(same_size).await;
+    put.expect("what does not grow is fine, however full it is");
+    let less = store.volume_tree_put(sized(Some(tree), "c", 1, 0).await);
+    less.await.expect("and so is what shrinks");
+    store.volume_delete(account, "data").await.expect("there");
+    put_object("1234567890", 10)
+        .await
+        .expect("there is room again");
+    let sums = store.bucket_sums(account).await.expect("a read");
+    assert_eq!((sums.bytes, sums.volume_bytes), (10, 0));
 }
 
 pub async fn blobs_of_a_tree_stay_and_those_of_an_old_one_for_a_while(store: &dyn Store) {

@@ -1,6 +1,6 @@
 //! Reading objects: one, or a page of them.
 
-use super::rows;
+use super::{rows, volumes};
 use crate::{BucketSums, Object, ObjectEntry, ObjectFilter, ObjectPage, Result, StoreError};
 use picloud_types::{AccountId, Hash, ObjectKey, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -60,10 +60,14 @@ pub(super) fn sums(db: &Connection, account: AccountId) -> Result<BucketSums> {
             Ok(BucketSums {
                 objects: rows::unsigned(row.get(0)?),
                 bytes: rows::unsigned(row.get(1)?),
+                volume_bytes: 0,
             })
         })
         .optional()?;
-    Ok(sums.unwrap_or_default())
+    Ok(BucketSums {
+        volume_bytes: volumes::bytes(db, account)?,
+        ..sums.unwrap_or_default()
+    })
 }
 
 pub(super) fn by_folder(db: &Connection, folder: &str) -> Result<Option<AccountId>> {

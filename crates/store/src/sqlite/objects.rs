@@ -76,7 +76,7 @@ pub(super) fn put(
         stored.push(object);
     }
     if let Some(quota_bytes) = quota_bytes.filter(|_| change.bytes > 0) {
-        let before = look::sums(w.db, account)?.bytes;
+        let before = look::sums(w.db, account)?.total_bytes();
         let bytes = before.saturating_add(rows::unsigned(change.bytes));
         if bytes > quota_bytes {
             return Err(StoreError::QuotaExceeded { bytes, quota_bytes });

@@ -1,6 +1,6 @@
 //! Volumes: rows that name a tree, and the blobs of that.
 
-use super::{SqliteStore, blobs, readers::Size, rows, writer::Writing};
+use super::{SqliteStore, blobs, object_rows, readers::Size, rows, writer::Writing};
 use crate::{Result, StoreError, TreeNew, VolumeNew};
 use picloud_types::{AccountId, Hash, Timestamp, api::volumes::Volume};
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -62,6 +62,16 @@ fn find_one(db: &Connection, account: AccountId, name: &str) -> Result<Option<Vo
         "SELECT {COLUMNS} FROM volumes WHERE account_id = ?1 AND name = ?2"
     ))?;
     Ok(statement.query_row((account.0, name), volume).optional()?)
+}
+
+/// Of all files in volumes of an account, which are few.
+pub(super) fn bytes(db: &Connection, account: AccountId) -> Result<u64> {
+    // Each is far below the largest number, but nothing says that their sum is.
+    let mut statement = db.prepare_cached(
+        "SELECT CAST(total(bytes) AS INTEGER) FROM volumes WHERE account_id = ?1",
+    )?;
+    let bytes = statement.query_row([account.0], |row| row.get(0))?;
+    Ok(rows::unsigned(bytes))
 }
 
 fn volume(row: &Row<'_>) -> rusqlite::Result<Volume> {
@@ -176,9 +186,24 @@ fn apply(w: &mut Writing<'_>, new: &TreeNew, difference: &Difference) -> Result<
                 new.volume
             )));
         }
+        fits(w, new)?;
         replace(w, new, difference)?;
     }
     find_one(w.db, new.account, &new.volume)?.ok_or_else(|| unknown(&new.volume))
+}
+
+/// Whether there is room for it. What does not grow is fine, however full it is.
+fn fits(w: &Writing<'_>, new: &TreeNew) -> Result<()> {
+    let Some(quota_bytes) = new.quota_bytes else {
+        return Ok(());
+    };
+    let old = find_one(w.db, new.account, &new.volume)?.map_or(0, |volume| volume.bytes);
+    let total = object_rows::sums(w.db, new.account)?.total_bytes();
+    let bytes = total.saturating_sub(old).saturating_add(new.bytes);
+    if new.bytes > old && bytes > quota_bytes {
+        return Err(StoreError::QuotaExceeded { bytes, quota_bytes });
+    }
+    Ok(())
 }
 
 fn replace(w: &mut Writing<'_>, new: &TreeNew, difference: &Difference) -> Result<()> {

@@ -36,7 +36,10 @@ pub struct ObjectInfo {
 pub struct BucketInfo {
     pub objects: u64,
     pub bytes: u64,
-    /// Most bytes; none without a limit.
+    /// Of the files in volumes, which count against the same quota.
+    #[serde(default)]
+    pub volume_bytes: u64,
+    /// Most bytes of objects and volumes together; none without a limit.
     pub quota_bytes: Option<u64>,
     /// Most bytes of one object.
     pub object_max_bytes: u64,

@@ -29,6 +29,7 @@ pub(in crate::routes) async fn whole(app: &App, account: AccountId) -> Answer<Js
     json(BucketInfo {
         objects: sums.objects,
         bytes: sums.bytes,
+        volume_bytes: sums.volume_bytes,
         quota_bytes: app.buckets.quota_bytes,
         object_max_bytes: app.buckets.object_max_bytes,
         public_url_folder: app.buckets.url(&format!("/public/{folder}/")),

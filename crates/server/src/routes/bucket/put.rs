@@ -90,7 +90,7 @@ async fn may_come(app: &App, account: AccountId, key: &ObjectKey, size: Option<u
     if let Some(quota_bytes) = app.buckets.quota_bytes {
         let old = app.store.object_find(account, vec![key.clone()]).await?;
         let old = old.into_iter().flatten().map(|o| o.size).sum::<u64>();
-        let now = app.store.bucket_sums(account).await?.bytes;
+        let now = app.store.bucket_sums(account).await?.total_bytes();
         let bytes = now.saturating_sub(old).saturating_add(size);
         if size > old && bytes > quota_bytes {
             return Err(StoreError::QuotaExceeded { bytes, quota_bytes }.into());
