@@ -1,8 +1,11 @@
 //! What a content is known by, and what it was announced to be.
 
-use crate::BlobError;
+use crate::{BlobError, ByteStream};
+use futures_util::TryStreamExt;
 use md5::{Digest as _, Md5};
 use picloud_types::Hash;
+use std::io;
+use tokio::task::spawn_blocking;
 
 /// All that a content is known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +79,19 @@ impl Expected {
     pub(crate) fn wants_md5(&self, size: u64) -> bool {
         self.md5.is_some() || self.size.unwrap_or(0).max(size) <= MD5_AT_ONCE_BYTES
     }
+}
+
+/// The MD5 of a content, computed on threads that may take their time.
+pub async fn md5(mut parts: ByteStream) -> Result<[u8; 16], BlobError> {
+    let mut digest = Md5::new();
+    while let Some(part) = parts.try_next().await? {
+        let add = spawn_blocking(move || {
+            digest.update(&part);
+            digest
+        });
+        digest = add.await.map_err(io::Error::other)?;
+    }
+    Ok(digest.finalize().into())
 }
 
 /// As people write an MD5.

@@ -8,7 +8,7 @@ pub mod contract;
 mod local;
 mod s3;
 
-pub use checksum::{Arrived, Expected, MD5_AT_ONCE_BYTES, Stored};
+pub use checksum::{Arrived, Expected, MD5_AT_ONCE_BYTES, Stored, md5};
 pub use local::LocalBlobs;
 pub use s3::{S3Blobs, S3Options};
 

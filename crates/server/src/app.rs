@@ -8,6 +8,7 @@ use crate::{
     fleet::Fleet,
     handlers::Handlers,
     manifests::Manifests,
+    md5s::Md5s,
     metrics::Metrics,
     queue_ids::QueueIds,
     queue_waiters::QueueWaiters,
@@ -76,6 +77,7 @@ pub(crate) struct App {
     pub(crate) worker_token: WorkerToken,
     pub(crate) buckets: Buckets,
     pub(crate) manifests: Manifests,
+    pub(crate) md5s: Md5s,
     pub(crate) metrics: Metrics,
     /// Shared while uploads are recorded, exclusive while the sweep removes files: or a file
     /// could go between the look whether it is there and the record that it is.

@@ -14,6 +14,7 @@ mod fleet;
 mod handlers;
 mod listen;
 mod manifests;
+mod md5s;
 mod metrics;
 mod options;
 mod queue_ids;

@@ -8,7 +8,8 @@ use axum::{
 use picloud_blob::BlobError;
 use picloud_store::StoreError;
 use picloud_types::{
-    ApiError, ErrorBody, ErrorKind, frames::BadFrames, object_key::BadKey, payload::BadPayload,
+    ApiError, ErrorBody, ErrorKind, frames::BadFrames, message::BadMessage, object_key::BadKey,
+    payload::BadPayload,
 };
 use tracing::error;
 
@@ -136,6 +137,15 @@ impl From<BadKey> for Refusal {
 impl From<BadFrames> for Refusal {
     fn from(error: BadFrames) -> Self {
         Self::bad_request(error.to_string())
+    }
+}
+
+impl From<BadMessage> for Refusal {
+    fn from(error: BadMessage) -> Self {
+        match error {
+            BadMessage::Payload(error) => error.into(),
+            error => Self::bad_request(error.to_string()),
+        }
     }
 }
 

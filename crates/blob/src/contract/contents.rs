@@ -70,6 +70,8 @@ pub async fn the_md5_of_a_large_content_is_told_if_it_was_announced(blobs: &dyn 
     }
     let (_, back) = blobs.get(ME, known.hash, WHOLE).await.expect("there");
     assert!(all(back).await == content);
+    let (_, back) = blobs.get(ME, known.hash, WHOLE).await.expect("there");
+    assert_eq!(crate::md5(back).await.expect("read"), known.md5);
 }
 
 pub async fn storing_again_is_harmless(blobs: &dyn Blobs) {

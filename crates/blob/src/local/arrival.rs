@@ -1,9 +1,9 @@
 //! A content whose hash is not known before it is here.
 //!
-//! Network, disk and checksums work side by side: what came is handed, as it came, to a thread that
+//! Network, disk and checksums work side by side: what came is handed, as it came, to a lane that
 //! writes, to one that computes SHA-256, and where it is wanted to one that computes MD5, the slowest
-//! of all. The queues between them are short, so memory stays constant and the slowest of them
-//! slows the sender down.
+//! of all. Their queues are short, so memory stays constant and the slowest of them slows the
+//! sender down.
 
 use super::{LocalBlobs, Upload, on_disk};
 use crate::{Arrived, BlobError, ByteStream, Expected, Stored};
@@ -19,14 +19,11 @@ use std::{
     os::fd::AsRawFd,
     path::Path,
 };
-use tokio::{
-    sync::mpsc::{Receiver, Sender, channel},
-    task::{JoinHandle, spawn_blocking},
-};
+use tokio::sync::mpsc::{Receiver, channel};
 
 /// Bytes that a thread is handed at once, so that waking it does not count.
 const STEP_BYTES: usize = 512 * 1024;
-/// Steps that may wait for a thread.
+/// Steps that may wait in a lane.
 const QUEUE: usize = 3;
 /// The kernel is asked to begin writing this often, so that the sync at the end finds little to do.
 const FLUSH_BYTES: u64 = 8 << 20;
@@ -35,8 +32,8 @@ const FLUSH_BYTES: u64 = 8 << 20;
 type Step = Vec<Bytes>;
 
 impl LocalBlobs {
-    /// See `Blobs::put_new`. A caller that goes away drops the future; then the threads see
-    /// their queues end, and the temporary file goes with them.
+    /// See `Blobs::put_new`. A caller that goes away drops the future, and the temporary file with it,
+    /// if need be once the step that is being written is.
     pub(super) async fn arrive(
         &self,
         account: AccountId,
@@ -98,13 +95,12 @@ impl LocalBlobs {
         expected: Expected,
     ) -> Result<(Upload, Arrived), BlobError> {
         let (directory, sync) = (self.temporary_directory(), self.sync);
-        let (to_disk, writer) = thread(move |steps| write(&directory, sync, steps));
-        let (to_sha256, sha256) = thread(digest::<Sha256>);
-        let (to_md5, md5) = thread(digest::<Md5>);
-        let mut to_md5 = Some(to_md5);
-        let mut size = 0;
-        let fed = async {
-            let mut next = first;
+        let file = on_disk(move || Growing::begin(&directory, sync)).await?;
+        let (to_disk, disk) = channel(QUEUE);
+        let (to_sha256, sha256) = channel(QUEUE);
+        let (to_md5, md5) = channel(QUEUE);
+        let feed = async move {
+            let (mut next, mut size, mut to_md5) = (first, 0, Some(to_md5));
             loop {
                 size += next.size;
                 if size > limit {
@@ -113,35 +109,32 @@ impl LocalBlobs {
                 if !expected.wants_md5(size) {
                     to_md5 = None;
                 }
-                // A thread that is gone has failed, and says why when it is asked below.
-                if let Some(to_md5) = &to_md5
-                    && to_md5.send(next.parts.clone()).await.is_err()
-                {
-                    return Ok(());
-                }
-                if to_sha256.send(next.parts.clone()).await.is_err()
-                    || to_disk.send(next.parts).await.is_err()
-                    || next.ended
-                {
-                    return Ok(());
+                // A lane that is gone has failed, and says why itself.
+                let mut gone = match &to_md5 {
+                    Some(to_md5) => to_md5.send(next.parts.clone()).await.is_err(),
+                    None => false,
+                };
+                gone |= to_sha256.send(next.parts.clone()).await.is_err();
+                gone |= to_disk.send(next.parts).await.is_err();
+                if gone || next.ended {
+                    return Ok((size, to_md5.is_some()));
                 }
                 next = next_step(&mut content, limit - size).await?;
             }
         };
-        let fed = fed.await;
-        let md5_is_whole = to_md5.is_some();
-        drop((to_disk, to_sha256, to_md5));
-        // Whatever happened, the threads have ended when the caller hears of it.
-        let written = writer.await.map_err(io::Error::other)?;
-        let hash = sha256.await.map_err(io::Error::other)?;
-        let md5 = md5.await.map_err(io::Error::other)?;
-        fed?;
+        let (fed, file, sha256, md5) = tokio::join!(
+            feed,
+            lane(file, disk, Growing::write),
+            lane(Sha256::new(), sha256, digest),
+            lane(Md5::new(), md5, digest),
+        );
+        let (size, md5_is_whole) = fed?;
         let arrived = Arrived {
-            hash: Hash(hash.into()),
-            md5: md5_is_whole.then(|| md5.into()),
+            hash: Hash(sha256?.finalize().into()),
+            md5: md5_is_whole.then_some(md5?.finalize().into()),
             size,
         };
-        Ok((written?, arrived))
+        Ok((file?.upload, arrived))
     }
 }
 
@@ -167,38 +160,57 @@ async fn next_step(content: &mut ByteStream, allowed: u64) -> io::Result<Next> {
     Ok(Next { parts, size, ended })
 }
 
-/// A thread that takes steps until there are no more.
-fn thread<T: Send + 'static>(
-    work: impl FnOnce(Receiver<Step>) -> T + Send + 'static,
-) -> (Sender<Step>, JoinHandle<T>) {
-    let (sender, steps) = channel(QUEUE);
-    (sender, spawn_blocking(move || work(steps)))
+/// Does a work with each step, where it may block. While there is none it holds no thread, so that
+/// slow senders do not use the threads up.
+async fn lane<S: Send + 'static>(
+    mut state: S,
+    mut steps: Receiver<Step>,
+    work: fn(&mut S, &[Bytes]) -> io::Result<()>,
+) -> Result<S, BlobError> {
+    while let Some(step) = steps.recv().await {
+        let work = move || {
+            work(&mut state, &step)?;
+            Ok(state)
+        };
+        state = on_disk(work).await?;
+    }
+    Ok(state)
 }
 
-fn write(directory: &Path, sync: bool, mut steps: Receiver<Step>) -> Result<Upload, BlobError> {
-    let mut upload = Upload::begin(directory)?;
-    let (mut written, mut flushed) = (0, 0);
-    while let Some(step) = steps.blocking_recv() {
-        for part in step {
-            upload.file.write_all(&part)?;
-            written += part.len() as u64;
-        }
-        if sync && written - flushed >= FLUSH_BYTES {
-            begin_writing(&upload.file, flushed, written);
-            flushed = written;
-        }
-    }
-    Ok(upload)
+fn digest<D: Digest>(digest: &mut D, step: &[Bytes]) -> io::Result<()> {
+    step.iter().for_each(|part| digest.update(part));
+    Ok(())
 }
 
-fn digest<D: Digest>(mut steps: Receiver<Step>) -> sha2::digest::Output<D> {
-    let mut digest = D::new();
-    while let Some(step) = steps.blocking_recv() {
-        for part in step {
-            digest.update(&part);
-        }
+/// A file that is written.
+struct Growing {
+    upload: Upload,
+    sync: bool,
+    written: u64,
+    flushed: u64,
+}
+
+impl Growing {
+    fn begin(directory: &Path, sync: bool) -> Result<Self, BlobError> {
+        Ok(Self {
+            upload: Upload::begin(directory)?,
+            sync,
+            written: 0,
+            flushed: 0,
+        })
     }
-    digest.finalize()
+
+    fn write(&mut self, step: &[Bytes]) -> io::Result<()> {
+        for part in step {
+            self.upload.file.write_all(part)?;
+            self.written += part.len() as u64;
+        }
+        if self.sync && self.written - self.flushed >= FLUSH_BYTES {
+            begin_writing(&self.upload.file, self.flushed, self.written);
+            self.flushed = self.written;
+        }
+        Ok(())
+    }
 }
 
 /// Has the kernel begin to write a part of the file to the disk.

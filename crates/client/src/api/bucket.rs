@@ -12,9 +12,9 @@ use futures_util::TryStreamExt as _;
 use picloud_types::{
     Hash, ObjectKey,
     api::bucket::{
-        BucketInfo, Commit, Keys, ListQuery, ListReply, MakePrivate, MakePublic, ObjectInfo,
-        ObjectInfos, PutMany, PutOne, ReadMany, RemovePrefix, Removed, Rename, Renamed, Sign,
-        Signed,
+        BucketInfo, Commit, InfoRequest, Keys, ListQuery, ListReply, MakePrivate, MakePublic,
+        ObjectInfo, ObjectInfos, PutMany, PutOne, ReadMany, RemovePrefix, Removed, Rename, Renamed,
+        Sign, Signed,
     },
     frames::{FrameReader, FrameWriter},
 };
@@ -92,6 +92,19 @@ impl ApiClient {
         let reply: ObjectInfos = self
             .connection
             .post("/v1/bucket/info", &Keys { keys }, Duration::ZERO)
+            .await?;
+        Ok(reply.objects)
+    }
+
+    /// The same with their MD5s, which may have to be computed first.
+    pub async fn objects_info_with_md5(
+        &self,
+        keys: Vec<ObjectKey>,
+    ) -> Result<Vec<Option<ObjectInfo>>> {
+        let request = InfoRequest { keys, md5: true };
+        let reply: ObjectInfos = self
+            .connection
+            .post("/v1/bucket/info", &request, CHANGE_PATIENCE)
             .await?;
         Ok(reply.objects)
     }

@@ -1,11 +1,15 @@
 //! Objects as plain HTTP has them: headers, conditions, ranges, checksums, bodies that break off.
 
 use crate::{
-    objects::{content, key, put},
+    objects::{content, key, put, try_put},
     world::{World, until},
 };
 use bytes::Bytes;
-use picloud_types::{ErrorBody, ErrorKind, Hash};
+use picloud_client::BlobSource;
+use picloud_types::{
+    ErrorBody, ErrorKind, Hash,
+    api::bucket::{ListEntry, ListQuery},
+};
 use reqwest::{Method, RequestBuilder, StatusCode, header};
 use std::path::Path;
 use tokio::{
@@ -250,4 +254,50 @@ async fn what_is_no_key_leads_nowhere() {
     let answer = world.plain(Method::GET, "/v1/bucket/objects/");
     let answer = answer.send().await.expect("an answer");
     assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn the_md5_of_a_large_object_is_found_out_for_who_asks_and_kept() {
+    let world = World::new().await;
+    let client = world.client();
+    let large = Bytes::from(vec![7; picloud_blob::MD5_AT_ONCE_BYTES as usize + 1]);
+    let md5 = picloud_blob::Stored::of(&large).md5;
+    for name in ["a", "b"] {
+        let put = try_put(&client, name, BlobSource::Bytes(large.clone())).await;
+        assert_eq!(put.expect("stored").md5, None);
+    }
+    let header = async |method, path: &str| {
+        let answer = world.plain(method, path).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        answer.headers().get("content-md5").cloned()
+    };
+    let object = "/v1/bucket/objects/a";
+    assert_eq!(header(Method::GET, object).await, None);
+    let keys = || vec![key("a"), key("no")];
+    let (one, other) = tokio::join!(
+        client.objects_info_with_md5(keys()),
+        client.objects_info_with_md5(keys())
+    );
+    let hex: String = md5.iter().map(|byte| format!("{byte:02x}")).collect();
+    for told in [one, other] {
+        let told = told.expect("told");
+        assert!(told[1].is_none());
+        let info = told[0].as_ref().expect("there");
+        assert_eq!(info.md5.as_deref(), Some(hex.as_str()));
+    }
+    // So is that of everything with the same content.
+    let listed = client.objects_list(&ListQuery::default()).await;
+    for entry in listed.expect("a page").entries {
+        let ListEntry::Object(info) = entry else {
+            panic!("there are no folders");
+        };
+        assert_eq!(info.md5.as_deref(), Some(hex.as_str()));
+    }
+    let base64 = header(Method::GET, object).await.expect("known by now");
+    let other = Bytes::from(vec![8; large.len()]);
+    let put = try_put(&client, "a", BlobSource::Bytes(other)).await;
+    put.expect("stored");
+    let asked = header(Method::HEAD, object).await.expect("a HEAD asks");
+    assert_ne!(asked, base64);
+    assert_eq!(header(Method::GET, object).await, Some(asked));
 }

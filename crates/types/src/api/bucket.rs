@@ -2,8 +2,8 @@
 //!
 //! Contents travel raw: `PUT` and `GET /v1/bucket/objects/{key}`. A `PUT` is atomic: readers see the
 //! old content or the new one. What it announces is checked: `Content-Length`, `Content-MD5`
-//! (base64), `X-Picloud-Sha256` (hex). A `GET` answers with `ETag` (the SHA-256 in quotes), `Content-MD5`,
-//! `Last-Modified`, and takes `Range` and `If-None-Match`.
+//! (base64), `X-Picloud-Sha256` (hex). A `GET` answers with `ETag` (the SHA-256 in quotes), `Last-Modified`, `Content-MD5`
+//! where that is known, and takes `Range` and `If-None-Match`.
 
 use crate::{Hash, Timestamp, object_key::ObjectKey};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 pub struct ObjectInfo {
     pub key: ObjectKey,
     pub size: u64,
-    /// Hex; null while nobody asked for that of a large object.
+    /// Hex; null for a large object that came without it while nobody asked for it.
     pub md5: Option<String>,
     pub sha256: Hash,
     pub content_type: String,
@@ -88,6 +88,16 @@ pub enum ListEntry {
 }
 
 /// `POST /v1/bucket/info`, at most 1,000 keys. The reply is a list: null for those that are not there.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InfoRequest {
+    pub keys: Vec<ObjectKey>,
+    /// Whether to compute the MD5s that nobody asked for before, which reads the contents.
+    #[serde(default)]
+    pub md5: bool,
+}
+
+/// Some objects, at most 1,000.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Keys {

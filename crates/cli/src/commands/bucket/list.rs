@@ -162,7 +162,7 @@ fn row(entry: &ListEntry) -> Vec<Cell> {
 }
 
 pub(super) async fn info(context: &Context, args: &One) -> Result<()> {
-    let info = find(&context.client()?, &args.key(Place::WHOLE)?).await?;
+    let info = find_with_md5(&context.client()?, &args.key(Place::WHOLE)?).await?;
     let mut fields = vec![
         ("key", Cell::from(info.key.as_str())),
         ("size", Cell::from(format!("{} bytes", info.size))),
@@ -180,7 +180,7 @@ pub(super) async fn info(context: &Context, args: &One) -> Result<()> {
 }
 
 pub(crate) async fn md5(context: &Context, key: ObjectKey) -> Result<()> {
-    let info = find(&context.client()?, &key).await?;
+    let info = find_with_md5(&context.client()?, &key).await?;
     let md5 = info.md5.unwrap_or_default();
     let value = json!({"key": key, "md5": md5});
     Ok(context.out.line(&md5, &value)?)
@@ -188,10 +188,15 @@ pub(crate) async fn md5(context: &Context, key: ObjectKey) -> Result<()> {
 
 /// What is known of an object.
 pub(super) async fn find(client: &ApiClient, key: &ObjectKey) -> Result<ObjectInfo> {
-    let found = client.objects_info(vec![key.clone()]).await?;
-    found
-        .into_iter()
-        .flatten()
-        .next()
-        .ok_or_else(|| Failure::unmet(format!("there is no object {key}")).into())
+    one(key, client.objects_info(vec![key.clone()]).await?)
+}
+
+/// The same with its MD5, which may have to be computed first.
+async fn find_with_md5(client: &ApiClient, key: &ObjectKey) -> Result<ObjectInfo> {
+    one(key, client.objects_info_with_md5(vec![key.clone()]).await?)
+}
+
+fn one(key: &ObjectKey, found: Vec<Option<ObjectInfo>>) -> Result<ObjectInfo> {
+    let found = found.into_iter().flatten().next();
+    found.ok_or_else(|| Failure::unmet(format!("there is no object {key}")).into())
 }

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     app::{App, Shared},
     auth::Caller,
+    md5s,
     refusal::{Answer, Refusal},
     routes::ranges::Part,
 };
@@ -24,7 +25,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Read an object
 ///
-/// `HEAD` gives the headers alone.
+/// `HEAD` gives the headers alone, and computes the MD5 of a large object if nobody asked for it before.
 #[utoipa::path(get, path = "/v1/bucket/objects/{*key}", tag = "bucket",
     params(
         ("key" = String, Path, description = "Percent-encoded; slashes may stand as they are"),
@@ -33,7 +34,7 @@ use std::sync::atomic::Ordering::Relaxed;
         ("If-Range" = Option<String>, Header, description = "The `ETag` that the range is of"),
     ),
     responses(
-        (status = 200, description = "The content; `ETag` is its SHA-256 in quotes, `Content-MD5` its MD5 in base64", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "The content; `ETag` is its SHA-256 in quotes, `Content-MD5`, where it is known, its MD5 in base64", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 206, description = "The part asked for", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 304, description = "It is the content that is known"),
     ))]
@@ -44,6 +45,9 @@ pub(crate) async fn get(
     method: Method,
     headers: HeaderMap,
 ) -> Answer<Response> {
+    if method == Method::HEAD {
+        md5s::know(&app, caller.account, std::slice::from_ref(&key)).await?;
+    }
     let wanted = Wanted {
         method,
         headers,

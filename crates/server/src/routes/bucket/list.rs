@@ -5,6 +5,7 @@ use crate::{
     app::{App, Shared},
     auth::Caller,
     body::{InQuery, JsonBody},
+    md5s,
     refusal::{Answer, Refusal},
     routes::openapi::json,
 };
@@ -12,7 +13,7 @@ use axum::{Json, extract::State};
 use picloud_store::{ObjectEntry, ObjectFilter};
 use picloud_types::{
     AccountId,
-    api::bucket::{BucketInfo, Keys, ListEntry, ListQuery, ListReply, ObjectInfos},
+    api::bucket::{BucketInfo, InfoRequest, Keys, ListEntry, ListQuery, ListReply, ObjectInfos},
     limits::KEYS_PER_REQUEST,
 };
 
@@ -82,14 +83,21 @@ pub(in crate::routes) async fn page(
 }
 
 /// About single objects
-#[utoipa::path(post, path = "/v1/bucket/info", tag = "bucket", request_body = Keys,
+///
+/// The MD5 of a large object is null until somebody asks for it here, by `md5`, or by a `HEAD`.
+#[utoipa::path(post, path = "/v1/bucket/info", tag = "bucket", request_body = InfoRequest,
     responses((status = 200, description = "In the order asked, null for those that are not there", body = ObjectInfos)))]
 pub(crate) async fn info(
     State(app): State<Shared>,
     caller: Caller,
-    JsonBody(request): JsonBody<Keys>,
+    JsonBody(request): JsonBody<InfoRequest>,
 ) -> Answer<Json<ObjectInfos>> {
-    about(&app, caller.account, request).await
+    let InfoRequest { keys, md5 } = request;
+    at_most(keys.len())?;
+    if md5 {
+        md5s::know(&app, caller.account, &keys).await?;
+    }
+    about(&app, caller.account, Keys { keys }).await
 }
 
 /// About single objects of an account.
