@@ -104,6 +104,16 @@ class ObjectRange:
         """Of the whole object."""
         return self.etag.strip('"')
 
+    def whole_md5(self) -> str | None:
+        """Of the whole object, asked for where it did not come along. None where it is another one by now."""
+        if self.md5 is None:
+            from ._objects import Objects
+
+            info = Objects(self._connection).info(self.key, md5=True)
+            if info["sha256"] == self.sha256:
+                self.md5 = info["md5"]
+        return self.md5
+
     def readinto(self, buffer: Any) -> int:
         """Fills a buffer and says how much of it; 0 at the end."""
         view = memoryview(buffer).cast("B")
@@ -199,8 +209,11 @@ class CloudBucketObject:
 
     @property
     def md5(self) -> str | None:
-        """MD5 of the whole object, in hex."""
-        return self._source.md5
+        """MD5 of the whole object, in hex; None where the object is another one by now.
+
+        That of a large object is computed when it is asked for first.
+        """
+        return self._source.whole_md5()
 
     @property
     def closed(self) -> bool:

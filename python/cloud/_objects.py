@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["MANY", "MANY_BYTES", "Hashed", "Info", "Objects", "Page", "missing", "name_of"]
 
 Info = dict[str, Any]
-"""What the server tells of an object: key, size, md5, sha256, content_type, created, modified, ..."""
+"""What the server tells of an object: key, size, md5 (None if unknown), sha256, content_type, created, ..."""
 
 MANY = 1_000
 """Most keys of one request."""
@@ -33,6 +33,8 @@ MANY_BYTES = 64 << 20
 """Most bytes of one request with many contents."""
 ANNOUNCED_BYTES = 4 << 20
 """Up to this size a content is read twice: to hash it, then to send it."""
+MD5_SECONDS = 600.0
+"""An MD5 that takes the server longer is asked for again."""
 SLOWEST_BYTES_PER_SECOND = 4 << 20
 """A disk that takes an object more slowly than this is not waited for."""
 
@@ -102,16 +104,20 @@ class Objects:
 
     # What is known of them
 
-    def infos(self, keys: list[str]) -> list[Info | None]:
-        """What is known of these, in order; None where there is no object."""
+    def infos(self, keys: list[str], md5: bool = False) -> list[Info | None]:
+        """What is known of these, in order; None where there is no object.
+
+        The MD5 of a large one is not known until it is asked for by `md5`; then the server reads the content.
+        """
         found: list[Info | None] = []
         for start in range(0, len(keys), MANY):
-            found += self._post("info", {"keys": keys[start : start + MANY]})["objects"]
+            content = {"keys": keys[start : start + MANY], "md5": md5}
+            found += self._post("info", content, MD5_SECONDS if md5 else None)["objects"]
         return found
 
-    def info(self, key: str) -> Info:
+    def info(self, key: str, md5: bool = False) -> Info:
         """The same of one. CloudException if there is none."""
-        (found,) = self.infos([key])
+        (found,) = self.infos([key], md5)
         if found is None:
             raise missing(key)
         return found

@@ -65,6 +65,7 @@ def up(connection: Connection, sources: list[str], volume: str, path: str, delet
         about = volume_of(connection, volume)
         base = tree_of(connection, about["tree"])
         todo = plan(found, dest, slash, base, delete)
+        _check_room(connection, about["bytes"], todo.apply(base, lambda found: found.entry))
         tree = _upload(connection, todo, base, read)
         if tree == base and about["tree"] is not None:
             return
@@ -82,6 +83,20 @@ def up(connection: Connection, sources: list[str], volume: str, path: str, delet
             if refused.kind == "blob_missing":
                 # Chunks of a tree that is no longer, or were not kept long enough.
                 read.clear()
+
+
+def _check_room(connection: Connection, old: int, tree: Tree) -> None:
+    """What is sure to be refused need not travel first. CloudException as the server's own."""
+    bucket = connection.json("GET", "/v1/bucket")
+    new = sum(entry["size"] for entry in tree.values() if entry["kind"] == "file")
+    size, quota = bucket["bytes"] + bucket["volume_bytes"] - old + new, bucket["quota_bytes"]
+    if quota is not None and new > old and size > quota:
+        raise CloudException(
+            f"the account would hold {size} bytes, and its quota is {quota}",
+            status=413,
+            kind="quota_exceeded",
+            hint="remove objects or files from volumes, or have the quota raised",
+        )
 
 
 def _upload(

@@ -86,9 +86,9 @@ def _objects() -> Objects:
     return objects
 
 
-def _info(obj_path: str, prefix: Prefix) -> Info:
+def _info(obj_path: str, prefix: Prefix, md5: bool = False) -> Info:
     key = key_of(obj_path, prefix)
-    return _objects().info(key)
+    return _objects().info(key, md5)
 
 
 def put(file_path: FilePath, obj_path: str | None = None, prefix: Prefix = None) -> None:
@@ -342,11 +342,12 @@ def info(obj_path: str, prefix: Prefix = None) -> dict[str, Any]:
     Returns:
         a dict of `size` (bytes), `created` and `last-modified` (datetimes), `md5sum` and `sha256` (hex),
         `content-type`, `public` (bool), `url` (None unless public), and the headers it is served with.
+        The MD5 of a large object is computed when it is asked for first, some 600 MB a second.
 
     Raises:
         CloudException: there is no such object.
     """
-    found = _info(obj_path, prefix)
+    found = _info(obj_path, prefix, md5=True)
     return {
         **found.get("headers", {}),
         "size": found["size"],
@@ -365,8 +366,15 @@ def _moment(ms: int) -> datetime:
 
 
 def get_md5(obj_path: str, prefix: Prefix = None) -> str:
-    """The MD5 of an object, in hex. CloudException if there is none."""
-    return str(_info(obj_path, prefix)["md5"])
+    """The MD5 of an object, in hex. That of a large one is computed when it is asked for first.
+
+    Raises:
+        CloudException: there is no such object, or it was replaced while its MD5 was computed.
+    """
+    md5: str | None = _info(obj_path, prefix, md5=True)["md5"]
+    if md5 is None:
+        raise CloudException(f"{obj_path} was replaced meanwhile", kind="changed", retry=True)
+    return md5
 
 
 def remove(obj_paths: str | Iterable[str], prefix: Prefix = None) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import random
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -270,6 +271,39 @@ def test_a_quota_and_the_size_of_one_object_are_held_and_said(
     cloud.bucket.putf(b"y" * 590, "a")
     cloud.bucket.remove("a")
     cloud.bucket.putf(b"x" * 500, "b")
+
+
+def test_what_is_in_volumes_counts_against_the_same_quota(new_server: Any, bind: Any, tmp_path: Path) -> None:
+    cloud = bind(new_server(PICLOUD_BUCKET_QUOTA_BYTES="1000"))
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "f").write_bytes(bytes(600))
+    cloud.volume.create("data", "data")
+    cloud.volume.sync(f"{source}/", "data:")
+    with pytest.raises(cloud.CloudException, match="1000") as refused:
+        cloud.bucket.putf(bytes(500), "a")
+    assert refused.value.kind == "quota_exceeded"
+    cloud.bucket.putf(bytes(400), "a")
+    (source / "g").write_bytes(b"x")
+    with pytest.raises(cloud.CloudException, match="1001 bytes.*1000") as refused:
+        cloud.volume.sync(f"{source}/", "data:")
+    assert refused.value.kind == "quota_exceeded"
+    assert cloud.volume.ls("data:") == [("data:", [{"name": "f"}])]
+    cloud.volume.mkdir("data:d")
+    cloud.bucket.remove("a")
+    cloud.volume.sync(f"{source}/", "data:")
+    cloud.volume.delete("data")
+    cloud.bucket.putf(bytes(1000), "a")
+
+
+def test_the_md5_of_a_large_object_is_there_for_who_asks(bucket: ModuleType) -> None:
+    content = random.Random(5).randbytes(33 << 20)
+    bucket.putf(content, "large")
+    expected = hashlib.md5(content).hexdigest()
+    assert bucket.exists("large")
+    with bucket.getf("large") as file:
+        assert file.md5 == expected
+    assert bucket.get_md5("large") == bucket.info("large")["md5sum"] == expected
 
 
 def test_the_simulator_has_a_bucket_of_its_own(server: Server, tmp_path: Path) -> None:
