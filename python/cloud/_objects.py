@@ -111,7 +111,9 @@ class Objects:
         """
         found: list[Info | None] = []
         for start in range(0, len(keys), MANY):
-            content = {"keys": keys[start : start + MANY], "md5": md5}
+            content: dict[str, Any] = {"keys": keys[start : start + MANY]}
+            if md5:
+                content["md5"] = True
             found += self._post("info", content, MD5_SECONDS if md5 else None)["objects"]
         return found
 
