@@ -6,6 +6,11 @@ use std::fs;
 const IDS_OF_ONE: u32 = 65_536;
 const SIGKILL_BIT: u64 = 1 << 8;
 
+/// The sandbox that a user belongs to.
+pub(crate) fn owner_of(uid: u32) -> u32 {
+    uid / IDS_OF_ONE
+}
+
 /// The thread that a request comes from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
@@ -25,7 +30,7 @@ impl Caller {
 
     /// Its sandbox, as far as ids tell. What one writes the others see when it is an object.
     pub(crate) fn owner(&self) -> u32 {
-        self.uid / IDS_OF_ONE
+        owner_of(self.uid)
     }
 
     /// The process it belongs to; none where that is not to be seen.
@@ -42,6 +47,12 @@ impl Caller {
                 .and_then(|text| u64::from_str_radix(&text, 16).ok());
             mask.is_some_and(|mask| mask & SIGKILL_BIT != 0)
         })
+    }
+
+    /// Whether it is in the middle of becoming another program, which has no code yet. Then it closes what
+    /// that one is not to have, with the kernel's lock held that keeps others from looking at it.
+    pub(crate) fn is_becoming(&self) -> bool {
+        self.status("VmExe:").is_some_and(|size| size == "0 kB")
     }
 
     /// A line of its status. Never its `stat`, nor anything else that the kernel guards by the lock of

@@ -413,6 +413,10 @@ impl Files {
             draft.state().key = None;
             return Ok(());
         }
+        // Nobody is told how it went, and nobody is to wait: it becomes an object at its release.
+        if caller.is_becoming() {
+            return Ok(());
+        }
         // A shell that redirects closes what it opened before a program writes to it.
         if state.generation == 0 && state.replaces {
             return Ok(());
@@ -617,6 +621,13 @@ impl Files {
             here && owner.is_none_or(|owner| owner == draft.owner)
         });
         chosen.cloned().collect()
+    }
+
+    /// Nothing that a sandbox is writing will be an object.
+    pub(crate) fn abandon(&self, owner: u32) {
+        for draft in lock(&self.drafts).values().filter(|d| d.owner == owner) {
+            draft.state().key = None;
+        }
     }
 
     /// The numbers of `statfs`: blocks of 4,096 bytes there are, and those that are free.

@@ -1,6 +1,7 @@
 //! The mount and its end.
 
 use crate::{
+    caller::owner_of,
     files::{Files, Limits},
     kernel::Kernel,
     objects::Objects,
@@ -30,6 +31,7 @@ const READ_MAX_BYTES: u32 = 1 << 20;
 #[derive(Debug)]
 pub struct Mounted {
     dir: PathBuf,
+    files: Arc<Files>,
     tidying: JoinHandle<()>,
     _session: BackgroundSession,
 }
@@ -38,10 +40,13 @@ fn device() -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open("/dev/fuse")
 }
 
-/// Whether there can be one here at all, found out by mounting one where nobody sees it. The error
-/// says what is missing.
+/// Whether there can be one here at all, found out by mounting one where nobody sees it. Who is not root,
+/// not even of a namespace, can only try the device. The error says what is missing.
 pub fn is_possible() -> Result<(), String> {
     let device = device().map_err(|e| format!("/dev/fuse: {e}"))?;
+    if !geteuid().is_root() {
+        return Ok(());
+    }
     // A mount namespace belongs to a thread: this one goes with the thread, and so does the mount.
     let trial = move || {
         unshare(CloneFlags::CLONE_NEWNS).map_err(|e| format!("a mount namespace: {e}"))?;
@@ -96,6 +101,7 @@ pub fn mount(
     match session.and_then(Session::spawn) {
         Ok(session) => Ok(Mounted {
             dir: dir.to_owned(),
+            files: Arc::clone(&files),
             tidying: runtime.spawn(tidy(files)),
             _session: session,
         }),
@@ -122,6 +128,12 @@ impl Mounted {
     /// Where it is.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Nothing that the sandbox of this user has not closed yet becomes an object: whoever writes is about
+    /// to be stopped, and would leave halves.
+    pub fn abandon(&self, uid: u32) {
+        self.files.abandon(owner_of(uid));
     }
 }
 

@@ -193,6 +193,12 @@ impl Names {
         let mut state = self.lock();
         state.epoch += 1;
         let (epoch, path) = (state.epoch, info.key.to_string());
+        // From now on its folders are there by what is in them.
+        let mut folder = parent(&path);
+        while !folder.is_empty() {
+            state.made.remove(folder);
+            folder = parent(folder);
+        }
         state.learn(epoch, path, Found::Object(info));
     }
 

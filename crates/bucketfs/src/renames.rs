@@ -71,6 +71,7 @@ impl Files {
             return Err(Errno::ENOTEMPTY);
         }
         self.names.unmake(&path);
+        self.names.went(&path);
         Ok(())
     }
 
@@ -140,11 +141,10 @@ impl Files {
             held.push(draft.publishing.lock().await);
         }
         let (old, new) = (format!("{from}/"), format!("{to}/"));
-        match patiently(|| self.objects.rename(&old, &new, true)).await {
-            // A folder that is only remembered.
-            Err(Fault::Missing) => {}
-            renamed => drop(renamed?),
-        }
+        let renamed = match patiently(|| self.objects.rename(&old, &new, true)).await {
+            Err(Fault::Missing) => 0,
+            renamed => renamed?,
+        };
         for draft in &drafts {
             let mut state = draft.state();
             let below = state
@@ -156,7 +156,10 @@ impl Files {
                 state.key = key(&format!("{new}{rest}")).ok();
             }
         }
-        // It is there, also if nothing is in it.
-        self.names.make(to)
+        match renamed {
+            // A folder that is only remembered goes on being that.
+            0 => self.names.make(to),
+            _ => Ok(()),
+        }
     }
 }

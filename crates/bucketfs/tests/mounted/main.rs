@@ -7,8 +7,10 @@ use nix::{libc, unistd::Uid};
 use picloud_bucketfs::{Limits, Mounted, mount};
 use std::{
     collections::BTreeSet,
+    ffi::CString,
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    os::fd::AsRawFd as _,
     os::unix::{
         fs::{FileExt as _, MetadataExt as _, PermissionsExt as _},
         process::CommandExt as _,
@@ -336,6 +338,50 @@ fn a_folder_is_there_when_made_and_goes_when_it_is_empty() {
 }
 
 #[test]
+fn a_folder_of_objects_goes_with_them_wherever_they_are_removed() {
+    let Some(world) = world() else { return };
+    world.shell(ONE, "mkdir -p f/g; echo x >f/g/x");
+    world.objects.take("f/g/x");
+    eventually("it is known to be gone", || !world.at("f").exists());
+    world.objects.insert("a/b/c", "x");
+    world.shell(ONE, "rm -r a; mkdir a; rmdir a; ! test -e a");
+    assert_eq!(world.objects.keys(), [""; 0]);
+}
+
+#[test]
+fn what_somebody_who_is_about_to_be_stopped_writes_is_not_an_object() {
+    let Some(world) = world() else { return };
+    world.objects.insert("k", "old");
+    let mut child = Command::new("sh")
+        .args(["-ec", "exec 3>k 4>new; echo half >&3; echo half >&4; echo ready; read go; exec 3>&- 4>&-; echo on >later"])
+        .current_dir(world.mounted.dir())
+        .uid(ONE)
+        .gid(ONE)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let mut word = [0; 6];
+    let said = child.stdout.as_mut().expect("piped").read_exact(&mut word);
+    said.expect("it is ready");
+    world.mounted.abandon(OTHER);
+    assert_eq!(world.shell(ONE, "cat k"), "half\n", "another's were meant");
+    world.mounted.abandon(ONE + 7);
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(b"go\n").expect("it listens");
+    assert!(
+        child.wait().expect("it ends").success(),
+        "closing is no error"
+    );
+    // A shell closes what it opened once before it is written to.
+    let texts = ["k", "new", "later"].map(|key| world.objects.text(key));
+    assert_eq!(
+        texts.each_ref().map(Option::as_deref),
+        [Some("old"), Some(""), Some("on\n")]
+    );
+}
+
+#[test]
 fn files_belong_to_whoever_looks() {
     let Some(world) = world() else { return };
     world.objects.insert("k", "k");
@@ -441,6 +487,50 @@ fn a_child_that_closes_what_it_inherited_publishes_nothing() {
     assert_eq!(world.shell(ONE, &script), "line\n");
     assert_eq!(world.objects.text("k").as_deref(), Some("line\nline\n"));
     assert!(world.objects.puts.load(Ordering::Relaxed) == 1);
+}
+
+#[test]
+fn a_program_that_begins_by_closing_a_file_does_not_wait_for_the_server() {
+    let Some(world) = world() else { return };
+    let path = CString::new(world.at("k").into_os_string().into_encoded_bytes()).expect("no null");
+    let (mut ready, is_ready) = io::pipe().expect("a pipe");
+    let (waits, mut go) = io::pipe().expect("a pipe");
+    let opens = move || {
+        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_CLOEXEC;
+        let mut word = [0_u8; 4];
+        // SAFETY: a C string and buffers that live long enough.
+        let written = unsafe {
+            let file = libc::open(path.as_ptr(), flags, 0o600);
+            let written = libc::write(file, b"text".as_ptr().cast(), 4);
+            libc::write(is_ready.as_raw_fd(), b"text".as_ptr().cast(), 4);
+            libc::read(waits.as_raw_fd(), word.as_mut_ptr().cast(), 4);
+            written
+        };
+        match written {
+            4 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    let mut command = Command::new("sleep");
+    command.arg("60");
+    // SAFETY: only system calls that are async-signal-safe are made after the fork.
+    unsafe { command.pre_exec(opens) };
+    // Comes back once all that is to be closed is closed.
+    let starting = std::thread::spawn(move || command.spawn().expect("a program"));
+    ready.read_exact(&mut [0; 4]).expect("it wrote");
+    world.objects.is_away.store(true, Ordering::Relaxed);
+    let began = Instant::now();
+    go.write_all(b"go!!").expect("it waits");
+    let mut child = starting.join().expect("no panic");
+    let maps = fs::read_to_string(format!("/proc/{}/maps", child.id()));
+    let took = began.elapsed();
+    child.kill().expect("ended");
+    child.wait().expect("ended");
+    assert!(maps.expect("it is to be seen").contains("sleep"));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    world.objects.is_away.store(false, Ordering::Relaxed);
+    let text = || world.objects.text("k").as_deref() == Some("text");
+    eventually("it is an object", text);
 }
 
 #[test]

@@ -56,6 +56,12 @@ impl Memory {
         info
     }
 
+    /// Somebody else removes one.
+    pub(crate) fn take(&self, key: &str) {
+        let mut state = self.state.lock().expect("no panic");
+        state.objects.remove(key).expect("it is there");
+    }
+
     pub(crate) fn content(&self, key: &str) -> Option<Bytes> {
         let state = self.state.lock().expect("no panic");
         let info = state.objects.get(key)?;
