@@ -1,9 +1,11 @@
 //! Files without a name that processes still hold: open, or mapped into memory.
 
+use nix::libc;
 use std::{
     collections::HashSet,
+    ffi::CString,
     fs,
-    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
+    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     path::Path,
 };
 
@@ -23,11 +25,11 @@ pub(super) struct Held {
 /// Looks at `pids`, beginning with the one at `first`, for files on the file system of `place`.
 /// Processes that end meanwhile, or that we may not look into, hold nothing.
 pub(super) fn held(pids: &[i32], first: usize, place: &Path) -> Held {
-    let Ok(about) = fs::metadata(place) else {
+    let Ok(place) = fs::metadata(place) else {
         return Held::default();
     };
     let mut look = Look {
-        device: about.dev(),
+        device: place.dev(),
         seen: HashSet::new(),
         left: LOOKS_MAX,
         found: Held::default(),
@@ -64,10 +66,10 @@ impl Look {
             }
             self.left -= 1;
             // Of what is open, which no name leads to any more.
-            let Ok(about) = fs::metadata(entry.path()) else {
+            let Some(about) = about(&entry.path()) else {
                 continue;
             };
-            if about.file_type().is_socket() {
+            if about.kind == libc::S_IFSOCK {
                 let info = proc.join("fdinfo").join(entry.file_name());
                 self.found.in_flight += in_flight(&fs::read_to_string(info).unwrap_or_default());
             } else {
@@ -83,18 +85,51 @@ impl Look {
                 return;
             }
             self.left -= 1;
-            if let Ok(about) = fs::metadata(proc.join("map_files").join(range)) {
+            if let Some(about) = about(&proc.join("map_files").join(range)) {
                 self.count(&about);
             }
         }
     }
 
-    fn count(&mut self, about: &fs::Metadata) {
-        let nameless = about.is_file() && about.nlink() == 0 && about.dev() == self.device;
-        if nameless && self.seen.insert(about.ino()) {
-            self.found.bytes += about.blocks() * BLOCK_BYTES;
+    fn count(&mut self, about: &About) {
+        let nameless = about.kind == libc::S_IFREG && about.links == 0;
+        if nameless && about.device == self.device && self.seen.insert(about.number) {
+            self.found.bytes += about.blocks * BLOCK_BYTES;
         }
     }
+}
+
+/// What the kernel knows of a file.
+struct About {
+    kind: libc::mode_t,
+    links: u32,
+    device: u64,
+    number: u64,
+    blocks: u64,
+}
+
+/// Never asks the file system: one that waits for a server must not be waited for here.
+fn about(path: &Path) -> Option<About> {
+    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+    // SAFETY: all bytes zero is a valid `statx`, which holds nothing but numbers.
+    let mut found: libc::statx = unsafe { std::mem::zeroed() };
+    // SAFETY: the path is a C string and the structure is large enough; both live long enough.
+    let outcome = unsafe {
+        libc::statx(
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            libc::AT_STATX_DONT_SYNC,
+            libc::STATX_BASIC_STATS,
+            &raw mut found,
+        )
+    };
+    (outcome == 0).then(|| About {
+        kind: libc::mode_t::from(found.stx_mode) & libc::S_IFMT,
+        links: found.stx_nlink,
+        device: libc::makedev(found.stx_dev_major, found.stx_dev_minor),
+        number: found.stx_ino,
+        blocks: found.stx_blocks,
+    })
 }
 
 /// Descriptors that wait in a socket, from what the kernel says of it.

@@ -3,8 +3,10 @@
 //! A recursion holds a descriptor, or a piece of stack, for every level, and strangers make as many
 //! levels as they like. So directories are moved up to the top first and emptied there, one by one.
 
+use nix::errno::Errno;
 use std::{
     fs, io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -22,9 +24,14 @@ static REMOVALS: AtomicU64 = AtomicU64::new(0);
 
 /// Removes `root` with all that is in it. Nobody but us may be able to write to `root` itself; below
 /// it anything may happen meanwhile. What an earlier removal left there half done, or what another one
-/// takes away at the same time, is no hindrance.
+/// takes away at the same time, is no hindrance. A mount is: what is in it is somebody else's, and neither
+/// the root nor, because mounts cannot be moved up, anything below it is ever emptied.
 pub(crate) fn remove(root: &Path) -> io::Result<()> {
-    fs::symlink_metadata(root)?;
+    let about = fs::symlink_metadata(root)?;
+    let above = fs::metadata(root.parent().unwrap_or(root))?;
+    if about.dev() != above.dev() {
+        return Err(io::Error::from_raw_os_error(Errno::EBUSY as i32));
+    }
     for go in 1.. {
         let mut moving = Moving::new(root);
         moving.empty(root)?;
@@ -174,6 +181,41 @@ pub(super) mod tests {
         assert!(!root.exists());
         let text = fs::read_to_string(kept.join("file")).expect("still there");
         assert_eq!(text, "kept");
+    }
+
+    #[test]
+    fn what_is_in_a_mount_is_never_removed() {
+        use nix::{
+            mount::{MsFlags, mount},
+            sched::{CloneFlags, unshare},
+        };
+        if !nix::unistd::Uid::effective().is_root() {
+            eprintln!("skipped: needs root");
+            return;
+        }
+        let dir = tempfile::tempdir().expect("a directory");
+        let (root, kept) = (dir.path().join("root"), dir.path().join("kept"));
+        for path in [&root.join("a/mounted"), &kept] {
+            fs::create_dir_all(path).expect("directories");
+        }
+        let removals = || {
+            unshare(CloneFlags::CLONE_NEWNS).expect("a namespace");
+            let none = None::<&str>;
+            let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+            mount(none, "/", none, private, none).expect("private");
+            let at = root.join("a/mounted");
+            mount(Some("tmpfs"), &at, Some("tmpfs"), MsFlags::empty(), none).expect("mounted");
+            fs::write(at.join("file"), "kept").expect("written");
+            let outcomes = [remove(&at), remove(&root.join("a")), remove(&root)];
+            let text = [at.clone(), root.join("mounted")].map(|at| fs::read(at.join("file")));
+            (
+                outcomes.map(|o| o.is_err()),
+                text.into_iter().flatten().next(),
+            )
+        };
+        // A namespace belongs to a thread.
+        let (refused, text) = std::thread::scope(|s| s.spawn(removals).join()).expect("no panic");
+        assert_eq!((refused, text.as_deref()), ([true; 3], Some(&b"kept"[..])));
     }
 
     #[test]
