@@ -7,6 +7,7 @@ mod addresses;
 mod slots;
 
 use crate::{
+    bucket::{self, Buckets},
     frames::ForkLimits,
     job::{Context, Share},
     view::View,
@@ -15,6 +16,7 @@ use crate::{
 };
 use addresses::{Address, Addresses};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use picloud_bucketfs::Mounted;
 use picloud_sandbox::network::{Attached, Meter, SourceAddress};
 use picloud_sandbox::{
     cgroup::{Cgroup, Cgroups, GroupLimits, Version},
@@ -23,7 +25,10 @@ use picloud_sandbox::{
     seccomp,
     user::{self, Ids},
 };
-use picloud_types::api::workers::{Confinement, Isolation, Limits};
+use picloud_types::{
+    WorkerId,
+    api::workers::{Confinement, Isolation, Limits},
+};
 use slots::{Slot, Slots};
 use std::{
     fs, io,
@@ -60,6 +65,7 @@ pub(crate) struct Confine {
     slots: Arc<Slots>,
     addresses: Option<Arc<Addresses>>,
     network: Network,
+    buckets: Option<Buckets>,
     state_dir: PathBuf,
     stage: PathBuf,
     disk_bytes: u64,
@@ -83,11 +89,20 @@ pub(crate) struct Cell {
     pub(crate) in_sandbox: bool,
     pub(crate) processes: u32,
     pub(crate) open_files: u32,
-    /// What it is shown stays on disk as long as it lives.
+    /// What it is shown stays on disk, and mounted, as long as it lives.
     _trees: Vec<Arc<LaidTree>>,
+    bucket: Option<Arc<Mounted>>,
     _attached: Vec<Attached>,
     _address: Option<Address>,
     _slot: Slot,
+}
+
+/// What one sandbox shows besides the system.
+struct Shown<'a> {
+    scratch: &'a Path,
+    code: Option<&'a Path>,
+    volumes: Vec<(PathBuf, PathBuf)>,
+    bucket: Option<&'a Path>,
 }
 
 /// What is handed to the fork.
@@ -154,6 +169,13 @@ impl Confine {
                 );
             }
         };
+        let buckets = match isolation.is_sandbox() {
+            true => Buckets::start(options, state_dir),
+            false => Err("jobs have no sandbox".to_owned()),
+        };
+        if let Err(reason) = &buckets {
+            info!(%reason, "jobs have no /bucket; cloud.bucket works as ever");
+        }
         let stage = state_dir.join("stage");
         crate::blobs::empty_dir(&stage).map_err(|e| format!("{}: {e}", stage.display()))?;
         let confine = Self {
@@ -167,6 +189,7 @@ impl Confine {
                 NetworkChoice::None => Network::None,
             },
             state_dir: state_dir.to_owned(),
+            buckets: buckets.ok(),
             stage,
             disk_bytes: options.job_disk_bytes,
             processes: options.job_processes,
@@ -177,6 +200,32 @@ impl Confine {
             warn!("jobs run WITHOUT a sandbox: they can do what this worker can");
         }
         Ok(confine)
+    }
+
+    /// A life of this worker began.
+    pub(crate) fn joined(&self, worker: WorkerId) {
+        if let Some(buckets) = &self.buckets {
+            buckets.joined(worker);
+        }
+    }
+
+    /// Ends what would outlive the processes of jobs. Blocks for a few milliseconds.
+    pub(crate) fn close(&self) {
+        if let Some(buckets) = &self.buckets {
+            buckets.close();
+        }
+    }
+
+    /// The file system at `/bucket`, for a process that has one.
+    fn bucket(&self, context: &Context) -> Option<Arc<Mounted>> {
+        let buckets = self.buckets.as_ref().filter(|_| !context.is_trial())?;
+        match buckets.of(context.account) {
+            Ok(mounted) => Some(mounted),
+            Err(error) => {
+                warn!(account = %context.account, %error, "a process gets no /bucket");
+                None
+            }
+        }
     }
 
     /// What the server is told.
@@ -253,8 +302,18 @@ impl Confine {
             true => View::new(self.state_dir.clone(), INSIDE.into()),
             false => View::default(),
         };
+        let bucket = self.bucket(context);
         let namespaces = match self.isolation.is_sandbox() {
-            true => Some(self.namespaces(context, layout, &slot, scratch, code, volumes)?),
+            true => {
+                let bucket = bucket.as_deref().map(Mounted::dir);
+                let shown = Shown {
+                    scratch,
+                    code,
+                    volumes,
+                    bucket,
+                };
+                Some(self.namespaces(context, layout, &slot, shown)?)
+            }
             false => None,
         };
         let in_sandbox = namespaces.is_some();
@@ -286,6 +345,7 @@ impl Confine {
             processes: self.processes,
             open_files: self.open_files,
             _trees: trees,
+            bucket,
             _attached: attached,
             _address: address,
             _slot: slot,
@@ -326,10 +386,14 @@ impl Confine {
         context: &Context,
         layout: &Layout,
         slot: &Slot,
-        scratch: &Path,
-        code: Option<&Path>,
-        volumes: Vec<(PathBuf, PathBuf)>,
+        shown: Shown<'_>,
     ) -> Result<Vec<(&'static str, OwnedFd)>, String> {
+        let Shown {
+            scratch,
+            code,
+            volumes,
+            bucket,
+        } = shown;
         let share = context.share;
         let view = View::new(self.state_dir.clone(), INSIDE.into());
         let blobs = self
@@ -345,11 +409,14 @@ impl Confine {
                 .map(|p| (p.to_owned(), view.inside(p)))
                 .chain(volumes)
                 .collect(),
-            writable: vec![
+            writable: [
                 (scratch.join(TMP_DIR), "/tmp".into()),
                 (scratch.join(HOME_DIR), HOME.into()),
                 (scratch.join(RESULTS), view.inside(&scratch.join(RESULTS))),
-            ],
+            ]
+            .into_iter()
+            .chain(bucket.map(|dir| (dir.to_owned(), bucket::INSIDE.into())))
+            .collect(),
         };
         let made = namespaces::build(&layout.with(&own), self.network, &self.stage)
             .map_err(|e| format!("a sandbox could not be made: {e}"))?;
@@ -372,6 +439,14 @@ impl Confine {
 }
 
 impl Cell {
+    /// What its processes have not closed in `/bucket` becomes nothing. Without users of their own
+    /// sandboxes cannot be told apart there.
+    pub(crate) fn abandon_files(&self) {
+        if let (Some(bucket), Some(uid)) = (&self.bucket, self.uid) {
+            bucket.abandon(uid);
+        }
+    }
+
     /// Ends every process in it. Blocks until they are gone, but not for ever.
     pub(crate) fn end(&self) {
         if let Some(Err(error)) = self.group.as_ref().map(Cgroup::kill_all) {

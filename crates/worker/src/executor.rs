@@ -393,6 +393,10 @@ impl Executor {
             return;
         };
         self.window[at].why = Some(why);
+        if at == 0 {
+            // Before it hears of it, and closes them.
+            self.cell.abandon_files();
+        }
         self.cancel(&[of.jid.0]);
         if at == 0 {
             self.interrupting();

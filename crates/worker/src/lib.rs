@@ -6,6 +6,7 @@
 
 mod agent;
 mod blobs;
+mod bucket;
 mod children;
 mod code;
 mod confine;
@@ -40,16 +41,19 @@ mod zygote;
 pub use survey::{Tried, survey};
 pub use worker::{IsolationChoice, NetworkChoice, Options, Worker, WorkerError};
 
-/// Without root, makes this process root of namespaces of its own, which it needs to put jobs into
-/// sandboxes. To be called before there are threads. Where the kernel refuses, the worker says so
-/// when it starts.
+/// Makes namespaces for this process, before there are threads. Root gets mounts of its own, which end
+/// with it; anybody else becomes root of namespaces of its own, without which there are no sandboxes.
+/// Where the kernel refuses, the worker says so when it starts.
 pub fn claim_namespaces(options: &Options) {
-    let root = nix::unistd::Uid::effective().is_root();
-    if options.isolation == IsolationChoice::Sandbox
-        && !root
-        && let Err(error) = picloud_sandbox::user::become_rootless()
-    {
-        tracing::debug!(%error, "no namespaces without root");
+    if options.isolation != IsolationChoice::Sandbox {
+        return;
+    }
+    let claimed = match nix::unistd::Uid::effective().is_root() {
+        true => bucket::claim_mounts(),
+        false => picloud_sandbox::user::become_rootless().map(|()| bucket::has_own_mounts()),
+    };
+    if let Err(error) = claimed {
+        tracing::debug!(%error, "no namespaces of its own");
     }
 }
 

@@ -28,8 +28,19 @@ pub fn survey() -> Vec<Tried> {
     if root {
         tried.push(sandbox());
     }
-    tried.extend([control_groups(), counters()]);
+    tried.extend([control_groups(), counters(), bucket()]);
     tried
+}
+
+fn bucket() -> Tried {
+    Tried {
+        what: "/bucket",
+        outcome: picloud_bucketfs::is_possible()
+            .map(|()| "jobs have the objects of their account as files".to_owned()),
+        advice: "needs FUSE: load its module (modprobe fuse), and let the worker open /dev/fuse (in a container: \
+                 --device /dev/fuse); without it jobs use cloud.bucket",
+        needed: false,
+    }
 }
 
 fn user_namespaces(root: bool) -> Tried {

@@ -192,6 +192,16 @@ impl Worker {
     }
 }
 
+/// A line to the server that shares no connections with others.
+pub(crate) fn client(options: &Options) -> Result<WorkerClient, ClientError> {
+    let to = picloud_client::Options {
+        server: options.server.clone(),
+        ca_file: options.ca_file.clone(),
+        ca_pem: None,
+    };
+    WorkerClient::new(&to, &options.token)
+}
+
 /// One worker per directory: two would empty each other's caches.
 fn claim(dir: &Path) -> Result<Flock<File>, WorkerError> {
     let fault = |error| WorkerError::StateDir {
@@ -212,14 +222,7 @@ async fn work(options: &Options, stop: &CancellationToken) -> Result<(), WorkerE
         path: dir.clone(),
         error,
     };
-    let client = WorkerClient::new(
-        &picloud_client::Options {
-            server: options.server.clone(),
-            ca_file: options.ca_file.clone(),
-            ca_pem: None,
-        },
-        &options.token,
-    )?;
+    let client = client(options)?;
     let dir = std::fs::canonicalize(dir).map_err(fault)?;
     let filters = confine::filters(options.isolation).map_err(WorkerError::Confinement)?;
     // Beside the start of the interpreter, which takes longer.
@@ -267,6 +270,7 @@ async fn work(options: &Options, stop: &CancellationToken) -> Result<(), WorkerE
             break;
         };
         info!(worker = %welcome.worker, server = client.server(), "joined");
+        confine.joined(welcome.worker);
         let line = Arc::new(Line::new(client.clone(), &welcome, sent));
         crate::blobs::empty_dir(&nursery.scratch).map_err(fault)?;
         let equipment = Equipment {
@@ -291,6 +295,7 @@ async fn work(options: &Options, stop: &CancellationToken) -> Result<(), WorkerE
     if let Some(discovery) = discovery {
         discovery.abort();
     }
+    confine.close();
     Ok(())
 }
 
