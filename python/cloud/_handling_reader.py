@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import threading
 import time
@@ -14,7 +13,7 @@ from ._errors import CloudException
 from ._handling import HandlerOptions
 from ._handling_desk import Desk, Settled
 from ._handling_outcomes import Outcomes
-from ._queue_messages import Encoder, decode
+from ._queue_messages import Encoder, decode, from_json
 from ._queue_wire import JSON, NONE, Delivered, settled_frame
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ OUTPUTS_MAX = 9_000
 """What becomes of one message travels in one request; these fit into it."""
 LARGE_FRAMES = 32 << 10
 AGAIN_SECONDS = 1.0
-
-_from_json = json.JSONDecoder().decode
 
 
 class _BadOutput(Exception):  # noqa: N818, carries the one that is told about
@@ -102,7 +99,7 @@ class Reader:
     def _one(self, message: Delivered, began: int) -> Settled:
         try:
             if message.kind == JSON and not message.blob and not message.error:
-                value = _from_json(str(message.data, "utf-8"))
+                value = from_json(message.data)
             else:
                 value = self._patiently(lambda: decode(self._session, message))
         except Exception as error:

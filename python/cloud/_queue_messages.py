@@ -10,12 +10,13 @@ from typing import Any
 
 from ._errors import CloudException
 from ._failures import rebuilt
+from ._frames import Bytes
 from ._pickling import Pickled, Pickler
 from ._queue_errors import HandlerCrashed
 from ._queue_wire import JSON, PICKLE, Delivered, blob_body_frame, body_frame
 from ._session import Session
 
-__all__ = ["Encoder", "Part", "decode", "decode_all", "error_message", "parts_of", "shown"]
+__all__ = ["Encoder", "Part", "decode", "decode_all", "error_message", "from_json", "parts_of", "shown"]
 
 PART_MESSAGES = 1000
 PART_BYTES = 4 << 20
@@ -27,9 +28,21 @@ PARALLEL = 4
 
 # Without `NaN`, which is no JSON, and without escapes for what UTF-8 can say.
 _to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
-_from_json = json.JSONDecoder().decode
+_decoder = json.JSONDecoder()
+_read_json = _decoder.raw_decode
 
 Blob = tuple[str, Pickled]
+
+
+def from_json(data: Bytes) -> Any:
+    """The value of a JSON text."""
+    text = str(data, "utf-8")
+    try:
+        value, end = _read_json(text)
+    except ValueError:
+        end = -1
+    # The long way looks for white space around the value, which those who write by program leave out.
+    return value if end == len(text) else _decoder.decode(text)
 
 
 class Encoder:
@@ -121,7 +134,7 @@ def _value(session: Session, message: Delivered) -> Any:
         if message.blob:
             return _blob_value(session, message)
         if message.kind == JSON:
-            return _from_json(str(message.data, "utf-8"))
+            return from_json(message.data)
         return pickle.loads(message.data)
     except (CloudException, OSError):
         raise
@@ -143,7 +156,7 @@ def _blob_value(session: Session, message: Delivered) -> Any:
         with session.blobs.get_file(hash, size) as file:
             return pickle.load(file)
     content = session.blobs.get(hash, size)
-    return _from_json(str(content, "utf-8")) if message.kind == JSON else pickle.loads(content)
+    return from_json(content) if message.kind == JSON else pickle.loads(content)
 
 
 def decode_all(session: Session, messages: list[Delivered]) -> list[Any]:

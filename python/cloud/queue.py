@@ -145,13 +145,12 @@ class MessageTicket:
         deadline: when it ends, by the clock of the server.
         cur_retry: retries so far, by a handler that raised `Retry`.
         deliveries: how often the message was handed out, this time included.
-        created: when the message came into its first queue.
     """
 
     __slots__ = (
+        "_created_ms",
         "_message",
         "_until",
-        "created",
         "cur_retry",
         "deadline",
         "deliveries",
@@ -169,7 +168,7 @@ class MessageTicket:
         seconds: float,
         cur_retry: int,
         deliveries: int,
-        created: datetime,
+        created_ms: int,
     ) -> None:
         self.queue = queue
         self.ticket = ticket
@@ -177,7 +176,7 @@ class MessageTicket:
         self.deadline = deadline
         self.cur_retry = cur_retry
         self.deliveries = deliveries
-        self.created = created
+        self._created_ms = created_ms
         self._message = message
         self._until = time.time() + seconds
 
@@ -187,6 +186,11 @@ class MessageTicket:
         if isinstance(self._message, Unread):
             raise self._message.error
         return self._message
+
+    @property
+    def created(self) -> datetime:
+        """When the message came into its first queue."""
+        return moment(self._created_ms)
 
     @property
     def ticket_id(self) -> str:
@@ -317,7 +321,7 @@ class CloudQueue:
                 deadline,
                 message.cur_retry,
                 message.deliveries,
-                moment(message.created),
+                message.created,
             )
             for message, value in zip(found, decode_all(session, found))
         ]

@@ -123,7 +123,7 @@ def test_what_is_no_whole_number_is_a_type_error(wrong: Any) -> None:
 
 def ticket(of: CloudQueue) -> MessageTicket:
     now = datetime.now(timezone.utc)
-    return MessageTicket(of, "7-2", "message", now, 30, 1, 2, now)
+    return MessageTicket(of, "7-2", "message", now, 30, 1, 2, 5_000)
 
 
 def test_tickets_are_checked() -> None:
@@ -137,6 +137,7 @@ def test_tickets_are_checked() -> None:
 
 def test_a_ticket_says_what_it_is_of() -> None:
     one = ticket(queue)
+    assert one.created.timestamp() == 5
     assert (one.id, one.ticket, one.ticket_id, one.message) == (7, "7-2", "7-2", "message")
     assert 29 < one.time_until_deadline() <= 30
     again = pickle.loads(pickle.dumps(one))
