@@ -10,8 +10,11 @@ import os
 import pickle
 import sys
 import threading
+import time
 import traceback
 from typing import TYPE_CHECKING, Any
+
+from ._errors import CloudException
 
 if TYPE_CHECKING:
     from ._handling_exchange import Exchanger
@@ -21,7 +24,7 @@ __all__ = ["EXTRAS", "HandlerOptions", "handle"]
 EXTRAS = ("message_id", "cur_retry", "max_retries")
 """What a handler may take beside the message, by these names."""
 LOAD_SECONDS = 10.0
-"""How long a job lasts at least whose handler cannot be loaded: the next one will not fare better."""
+"""How long a job lasts at least that cannot handle anything: the next one will not fare better."""
 ASK_SECONDS = 0.5
 JOIN_SECONDS = 1.0
 
@@ -79,7 +82,12 @@ def handle(handler: bytes, options: HandlerOptions) -> None:
         _report_unloadable(exchanger, options.name)
         raise
     outcomes = Outcomes(session, options, int(os.environ["PICLOUD_JOB_ID"]))
-    readers = [Reader(session, desk, options, outcomes) for _ in range(options.readers)]
+    try:
+        readers = [Reader(session, desk, options, outcomes) for _ in range(options.readers)]
+    except CloudException:
+        # Nobody to ask whether it is wanted: jobs of this worker may have no network.
+        time.sleep(LOAD_SECONDS)
+        raise
     exchanger.readers = readers
     # Not named like the package's own threads: a process in which one is stuck must not run other jobs.
     threads = [

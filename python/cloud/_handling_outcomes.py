@@ -65,7 +65,8 @@ class Outcomes:
         return Settled(retry_frame(message.id, handled_us, delay, carried), None)
 
     def _exhausted(self, message: Delivered, error: BaseException, why: str, handled_us: int) -> Settled:
-        text = str(error) or type(error).__name__
+        text = _printed(error) or type(error).__name__
+        error.__traceback__ = _below_own(error)
         final = MaxRetryException(error, f"{text} ({why})")
         final.__cause__ = error
         # Whoever sorts errors by their class means that of the last one, unless he says otherwise.

@@ -534,6 +534,132 @@ def test_a_restart_of_the_server_is_not_noticed(new_server: Any, bind: Any) -> N
     assert sorted(out.pop(6000)) == list(range(5000))
 
 
+def blob_count(server: Server) -> int:
+    """Contents that lie beside the store."""
+    return sum(1 for path in (server.data_dir / "blobs").rglob("*") if path.is_file())
+
+
+def test_large_messages_leave_nothing_behind(new_server: Any, bind: Any) -> None:
+    server = new_server(PICLOUD_UPLOAD_KEEP_S="1")
+    cloud = bind(server)
+    q, out = cloud.queue.get("q"), cloud.queue.get("out")
+    before = blob_count(server)
+    q.push(["x" * 100_000 + str(n) for n in range(5)])
+    assert blob_count(server) == before + 5
+    q.attach(lambda text: text + "!", out)
+    assert len(taken(out, 5)) == 5
+    q.detach()
+    other = cloud.queue.get("other")
+
+    def swept() -> bool:
+        other.push([])
+        other.delete()  # what is deleted calls the sweeper, which would come within a minute by itself
+        return blob_count(server) == before
+
+    until(swept, 60, "nothing is left")
+
+
+def test_a_worker_without_network_cannot_run_handlers_and_does_not_try_all_the_time(
+    new_server: Any, bind: Any
+) -> None:
+    server = new_server("--network", "none")
+    cloud = bind(server)
+    q = cloud.queue.get("q")
+    q.attach(lambda message: message)
+    q.push([1])
+    jid = job_of(server, q)
+    until(lambda: cloud.status(jid) == "error", 60)
+    assert cloud.info(jid, "runtime")[jid]["runtime"] > 9
+    assert "server" in cloud.info(jid, "exception")[jid]["exception"]
+    assert q.count() == 1, "the message waits for a job that can"
+
+
+def test_a_stop_of_the_server_ends_handlers_in_time_and_loses_nothing(new_server: Any, bind: Any) -> None:
+    server = new_server()
+    cloud = bind(server)
+    q, out = cloud.queue.get("q"), cloud.queue.get("out")
+
+    def handler(n: int) -> int:
+        time.sleep(0.01)
+        return n
+
+    q.attach(handler, out, readers_per_job=2)
+    q.push(range(400))
+    until(lambda: out.count() > 20)
+    began = time.monotonic()
+    assert server.stop(timeout=30) == 0
+    assert time.monotonic() - began < 8, "handlers ended before their grace was over"
+    server.start()
+    cloud = bind(server)
+    until(lambda: out.count() == 400, 60)
+    assert sorted(out.pop(2000)) == list(range(400))
+
+
+def test_a_profiled_handler_job_has_a_profile_and_its_variables(
+    server: Server, cloud: ModuleType, queue: Any
+) -> None:
+    def handler(message: int) -> Any:
+        import os
+
+        return [os.environ["COLOUR"], os.cpu_count()]
+
+    q, out = queue(), queue("out")
+    q.attach(handler, out, _profile=True, _os_env_vars={"COLOUR": "red"}, _type="c1")
+    q.push([1])
+    assert taken(out, 1) == [["red", 1]]
+    jid = job_of(server, q)
+    q.detach()
+    until(lambda: cloud.status(jid) == "done")
+    assert "handler" in cloud.info(jid, "profile")[jid]["profile"]
+
+
+def test_one_message_makes_thousands_in_one_moment_but_not_any_number(queue: Any) -> None:
+    q, out, errors = queue(), queue("out"), queue("errors")
+    q.attach(range, out, iter_output=True, on_error={Exception: {"queue": errors}})
+    q.push([9_000, 9_001])
+    until(lambda: (out.count(), errors.count()) == (9_000, 1), 60)
+    assert sorted(out.pop(10_000)) == list(range(9_000))
+    assert "9,001 outputs" in str(errors.pop()[0]["exception"])
+
+
+def test_a_job_that_is_killed_with_several_readers_ends_with_all_of_them(
+    server: Server, cloud: ModuleType, queue: Any, recorder: Recorder
+) -> None:
+    hold = recorder.hold
+
+    def handler(message: int) -> int:
+        hold("gate")
+        return message
+
+    q = queue()
+    q.attach(handler, readers_per_job=4)
+    q.push(range(4))
+    until(lambda: recorder.holding("gate") == 4)
+    jid = job_of(server, q)
+    q.set_max_parallel_jobs(0)
+    cloud.kill(jid)
+    until(lambda: cloud.status(jid) == "killed")
+    until(lambda: recorder.holding("gate") == 0, what="its process is gone")
+    until(lambda: q.info()["in_flight"] == 0)
+    assert q.count() == 4
+
+
+def test_handlers_push_to_queues_and_call_functions_themselves(cloud: ModuleType, queue: Any) -> None:
+    other = queue("other")
+
+    def handler(message: int) -> Any:
+        import cloud
+
+        other.push([message])
+        return cloud.result(cloud.call(pow, message, 2))
+
+    q, out = queue(), queue("out")
+    q.attach(handler, out)
+    q.push([5])
+    assert taken(out, 1) == [25]
+    assert taken(other, 1) == [5]
+
+
 def test_who_is_attached_is_there_at_once(cloud: ModuleType, queue: Any) -> None:
     """On warm processes: from `attach` to the first message, and from `push` to the handler."""
     cloud.result(cloud.call(abs, 1), timeout=60)
