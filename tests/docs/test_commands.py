@@ -22,7 +22,7 @@ def shown() -> dict[tuple[str, ...], set[str]]:
     pattern = re.compile(r"(?:`|^    (?:\$ |\S+=\S+ )?)picloud ([a-z]+(?: [^`\n#|&>]*)?)", re.MULTILINE)
     for document in DOCUMENTS:
         for command in pattern.findall(document.read_text()):
-            words = re.match(r"(?:key|account|config|bucket|files|volume) [a-z][a-z0-9-]*|[a-z]+", command)
+            words = re.match(r"(?:key|account|config|bucket|files|volume|queue) [a-z][a-z0-9-]*|[a-z]+", command)
             assert words is not None
             options = re.findall(r"(?<!\S)(--[a-z-]+|-[a-z])(?=\s|$)", command)
             found.setdefault(tuple(words.group().split()), set()).update(options)
@@ -56,6 +56,7 @@ def test_commands_and_options_in_the_documents_exist() -> None:
         "usage",
         "bucket",
         "files",
+        "queue",
     ],
 )
 def test_a_command_that_people_need_is_in_a_guide(command: str) -> None:
