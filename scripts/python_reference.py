@@ -80,6 +80,7 @@ def a_class(value: type, name: str) -> list[str]:
     parts = [signature(value, name), text(value)]
     if bases:
         parts.insert(1, f"A kind of `{bases}`.\n")
+    long = []
     for member, found in sorted(vars(value).items()):
         if member.startswith("_"):
             continue
@@ -87,8 +88,12 @@ def a_class(value: type, name: str) -> list[str]:
             parts.append(f"- `{member}`: {first_line(found)}")
         elif callable(found) or isinstance(found, (classmethod, staticmethod)):
             method = getattr(value, member)
-            parts.append(f"- `{member}{shown(method)}`: {first_line(method)}")
-    return [*parts, ""]
+            if "\n\n" in (inspect.getdoc(method) or ""):
+                long += [f"#### `{name}.{member}`\n", signature(method, member), text(method)]
+                parts.append(f"- `{member}`: {first_line(method)}")
+            else:
+                parts.append(f"- `{member}{shown(method)}`: {first_line(method)}")
+    return [*parts, "", *long]
 
 
 class Raw:
