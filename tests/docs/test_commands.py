@@ -22,7 +22,9 @@ def shown() -> dict[tuple[str, ...], set[str]]:
     pattern = re.compile(r"(?:`|^    (?:\$ |\S+=\S+ )?)picloud ([a-z]+(?: [^`\n#|&>]*)?)", re.MULTILINE)
     for document in DOCUMENTS:
         for command in pattern.findall(document.read_text()):
-            words = re.match(r"(?:key|account|config|bucket|files|volume|queue) [a-z][a-z0-9-]*|[a-z]+", command)
+            words = re.match(
+                r"(?:key|account|config|bucket|files|volume|queue) [a-z][a-z0-9-]*|[a-z]+", command
+            )
             assert words is not None
             options = re.findall(r"(?<!\S)(--[a-z-]+|-[a-z])(?=\s|$)", command)
             found.setdefault(tuple(words.group().split()), set()).update(options)
