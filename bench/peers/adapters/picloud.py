@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import work
 from adapters import Base
@@ -28,10 +29,11 @@ class Peer(Base):
         "roundtrip": ["default", "relaxed"],
         "map10k": ["default", "relaxed"],
         "map_fat": ["default", "relaxed"],
+        "pipeline": ["default", "relaxed"],
+        "pushpop": ["default", "relaxed"],
         "coldstart": ["default"],
         "kill9": ["default", "default+agent", "default+tree"],
     }
-    na = {"pipeline": "not built yet: queues", "pushpop": "not built yet: queues"}
     notes = {
         "default": "fsync before each answer, shared by those that wait; kills the process that runs a job",
         "relaxed": "--durability relaxed: survives a killed process, not a loss of power",
@@ -47,6 +49,7 @@ class Peer(Base):
 
     def __init__(self, box: Box, workload: str, mode: str) -> None:
         super().__init__(box, workload, mode)
+        self.attached = False
         os.environ["PICLOUD_CONFIG_DIR"] = f"{box.dir}/config"
         for name in ("PICLOUD_SERVER", "PICLOUD_API_KEY", "PICLOUD_API_SECRETKEY"):
             os.environ.pop(name, None)
@@ -76,6 +79,30 @@ class Peer(Base):
     def fat(self, blobs: list[bytes]) -> Sequence[bytes]:
         got: list[bytes] = self.cloud.result(self.cloud.map(work.echo, blobs))
         return got
+
+    def pipe(self, msgs: list[dict[str, Any]]) -> None:
+        """Attached with the first messages, which are not timed: what is measured are warm handlers."""
+        queue = self.cloud.queue.get
+        stages = [queue(f"stage-{number}") for number in range(3)]
+        if not self.attached:
+            self.attached = True
+            log = Collector(self.box.log).address
+            queue("sink").attach(work.sink, _os_env_vars={"PEER_LOG": log})
+            for stage, following in zip(stages, [*stages[1:], queue("sink")]):
+                stage.attach(work.stage, [following])
+        stages[0].push(msgs)
+
+    def push(self, bodies: list[bytes]) -> None:
+        self.cloud.queue.get("bodies").push(bodies)
+
+    def pop(self, n: int) -> list[bytes]:
+        """By tickets, each acknowledged: what is compared is safe consumption."""
+        queue, bodies = self.cloud.queue.get("bodies"), []
+        while len(bodies) < n:
+            tickets = queue.pop_tickets(max_count=min(1000, n - len(bodies)))
+            queue.ack(tickets)
+            bodies += [ticket.message for ticket in tickets]
+        return bodies
 
     def naps(self, n: int) -> None:
         log = Collector(self.box.log).address
