@@ -71,8 +71,8 @@ class Channel:
 
     def exchange(
         self, settled: list[Settled], give_back: list[int], lease: int, wait: float
-    ) -> tuple[list[Delivered], str | None]:
-        """One exchange: the messages that came, and why the job is to end if it is."""
+    ) -> tuple[list[Delivered], int | None, str | None]:
+        """One exchange: messages that came, how many the job holds now, and why it is to end if it is."""
         self._seq += 1
         header: dict[str, Any] = {"seq": self._seq, "settled": len(settled), "lease": lease}
         if give_back:
@@ -87,7 +87,8 @@ class Channel:
             del header["wait_ms"]
             body = self._ask(encode(header), settled, 0.0)
         answer, position = read_header(body)
-        return read_delivered(body, position, int(answer["count"])), answer.get("finish")
+        messages = read_delivered(body, position, int(answer["count"]))
+        return messages, answer.get("holds"), answer.get("finish")
 
     def _ask(self, parts: list[Any], settled: list[Settled], wait: float) -> Any:
         body = Body(parts)
@@ -180,7 +181,7 @@ class Exchanger:
         """Handles nothing; returns when the job is to end, or after so long."""
         end = time.monotonic() + seconds
         try:
-            while time.monotonic() < end and self._channel.exchange([], [], 0, 0.0)[1] is None:
+            while time.monotonic() < end and self._channel.exchange([], [], 0, 0.0)[2] is None:
                 time.sleep(ask_seconds)
         except (AttemptOver, CloudException):
             pass
@@ -219,7 +220,7 @@ class Exchanger:
             if not (settled or give_back or lease):
                 desk.sleep(STUCK_SECONDS if desk.pending else None, idle)
                 continue
-            messages, finish = self._channel.exchange(settled, give_back, lease, wait)
+            messages, holds, finish = self._channel.exchange(settled, give_back, lease, wait)
             self._held += len(messages) - len(settled) - len(give_back)
             if messages:
                 last_message = time.monotonic()
@@ -228,7 +229,8 @@ class Exchanger:
                 desk.put(messages)
             elif wait and not finish and time.monotonic() - now < min(wait, 2 * EMPTY_SECONDS):
                 desk.sleep(EMPTY_SECONDS, desk.readers)
-            if finish:
+            if finish or (holds or 0) > self._held:
+                # More than it knows of came with an answer that was cut off: they go back with its end.
                 desk.close()
 
     def _take(self) -> list[Settled]:

@@ -41,9 +41,10 @@ def channel(scripted: Scripted, desk: Desk) -> Iterator[Channel]:
     made.close()
 
 
-def messages(*ids: int, finish: str | None = None) -> bytes:
+def messages(*ids: int, finish: str | None = None, holds: int | None = None) -> bytes:
     """An answer with these messages."""
-    header = json.dumps({"count": len(ids), "finish": finish}).encode()
+    held = len(ids) if holds is None else holds
+    header = json.dumps({"count": len(ids), "holds": held, "finish": finish}).encode()
     body = struct.pack(">I", len(header)) + header
     for id in ids:
         content = struct.pack(">qIIIqI", id, 1, 0, NONE, 5, 0) + b"\0\0" + str(id).encode()
@@ -72,9 +73,15 @@ def never(line: socket.socket) -> None:
 
 def test_one_request_settles_and_fetches(scripted: Scripted, channel: Channel) -> None:
     scripted.script = [scripted.answer(messages(7, 8), messages(finish="crowded"))]
-    found, finish = channel.exchange([done(5), done(6)], [4], 10, 0.0)
-    assert ([m.id for m in found], found[0].data, found[0].kind, finish) == ([7, 8], b"7", JSON, None)
-    assert channel.exchange([], [], 1, 20.0) == ([], "crowded")
+    found, holds, finish = channel.exchange([done(5), done(6)], [4], 10, 0.0)
+    assert ([m.id for m in found], found[0].data, found[0].kind, holds, finish) == (
+        [7, 8],
+        b"7",
+        JSON,
+        2,
+        None,
+    )
+    assert channel.exchange([], [], 1, 20.0) == ([], 0, "crowded")
     assert headers(scripted) == [
         {"seq": 1, "settled": 2, "lease": 10, "give_back": [4]},
         {"seq": 2, "settled": 0, "lease": 1, "wait_ms": 20_000},
@@ -219,6 +226,18 @@ def test_all_that_is_held_is_settled_before_a_job_ends(scripted: Scripted) -> No
     assert job.exchanger.fault is None
     assert sum(header["settled"] for header in headers(scripted)) == 2
     assert all(header["lease"] == 0 for header in headers(scripted)[1:])
+
+
+def test_a_job_that_has_missed_messages_ends_so_that_others_get_them(scripted: Scripted) -> None:
+    scripted.script = [scripted.answer(messages(1, holds=2), messages(holds=1))]
+    job = Job(scripted, 1)
+    assert job.desk.wait()
+    job.desk.pending.popleft()
+    job.desk.settle(done(1))
+    assert not job.desk.wait()
+    job.exchanger.join(10)
+    assert job.exchanger.fault is None
+    assert headers(scripted)[1:] == [{"seq": 2, "settled": 1, "lease": 0}]
 
 
 def test_a_job_that_is_over_lets_its_readers_go(scripted: Scripted) -> None:

@@ -417,6 +417,10 @@ pub struct ExchangeHeader {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ExchangeReply {
     pub count: usize,
+    /// Messages the job holds now, these among them. If it knows of fewer, an answer went to a
+    /// connection that it had given up: it ends, and others get them.
+    #[serde(default)]
+    pub holds: u32,
     /// The job is to end once it has settled what it holds; why.
     pub finish: Option<Finish>,
 }

@@ -246,6 +246,7 @@ impl Exchanging<'_> {
 fn encode(reply: &Exchanged) -> bytes::Bytes {
     let mut frames = FrameWriter::with_header(&ExchangeReply {
         count: reply.messages.len(),
+        holds: reply.holds,
         finish: reply.finish,
     });
     for message in &reply.messages {
