@@ -353,7 +353,7 @@ fn what_somebody_who_is_about_to_be_stopped_writes_is_not_an_object() {
     let Some(world) = world() else { return };
     world.objects.insert("k", "old");
     let mut child = Command::new("sh")
-        .args(["-ec", "exec 3>k 4>new; echo half >&3; echo half >&4; echo ready; read go; exec 3>&- 4>&-; echo on >later"])
+        .args(["-ec", "exec 3>k 4>new; sh -c 'echo half >&3; echo half >&4'; echo ready; read go; exec 3>&- 4>&-; echo on >later"])
         .current_dir(world.mounted.dir())
         .uid(ONE)
         .gid(ONE)
@@ -373,12 +373,11 @@ fn what_somebody_who_is_about_to_be_stopped_writes_is_not_an_object() {
         child.wait().expect("it ends").success(),
         "closing is no error"
     );
-    // A shell closes what it opened once before it is written to.
-    let texts = ["k", "new", "later"].map(|key| world.objects.text(key));
-    assert_eq!(
-        texts.each_ref().map(Option::as_deref),
-        [Some("old"), Some(""), Some("on\n")]
-    );
+    assert_eq!(world.objects.text("k").as_deref(), Some("old"));
+    assert_eq!(world.objects.text("later").as_deref(), Some("on\n"));
+    // Some shells close once what they open before anything is written to it.
+    let new = world.objects.text("new").unwrap_or_default();
+    assert_eq!(new, "");
 }
 
 #[test]
