@@ -141,3 +141,53 @@ def test_client_and_runner_work_on(
     (tmp_path / "beside.py").write_text("def triple(x):\n    return 3 * x\n")
     done = run_python(server, PROGRAM, tmp_path, python=str(pythons[version])).check()
     assert f"all is well on {version}." in done.out
+
+
+HANDLERS = """
+    import sys
+    import time
+
+    import cloud
+    from beside import triple
+
+    class Stopped(Exception):
+        pass
+
+    class Handler:
+        def message_handler(self, message, cur_retry=0):
+            if message == 7:
+                raise Stopped(f"at {message}")
+            if message == 8 and not cur_retry:
+                raise cloud.queue.Retry(0)
+            return [triple(message), sys.version_info[1]]
+
+    if __name__ == "__main__":
+        name = f"py{sys.version_info[1]}"
+        numbers, tripled, failed = (cloud.queue.get(f"{name}-{part}") for part in ("in", "out", "failed"))
+        numbers.attach(Handler(), tripled, readers_per_job=2, on_error={Stopped: {"queue": failed}})
+        numbers.push(range(10))
+        end = time.time() + 60
+        while tripled.count() < 9 or not failed.count():
+            assert time.time() < end, (numbers.info(), tripled.count(), failed.count())
+            time.sleep(0.02)
+        assert sorted(tripled.pop()) == [[3 * n, sys.version_info[1]] for n in range(10) if n != 7]
+        (error,) = failed.pop()
+        assert isinstance(error["exception"], Stopped), error
+        for queue in (numbers, tripled, failed):
+            queue.delete()
+        print("all is well on", sys.version.split()[0])
+"""
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("version", sorted(FOUND, key=lambda name: int(name[2:])))
+def test_handlers_work_on(
+    version: str, pythons: dict[str, Path], request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    if version not in pythons:
+        pytest.skip(f"no environment with the dependencies could be made for {version}")
+    server = request.getfixturevalue("many")
+    request.node.picloud_servers = [server]
+    (tmp_path / "beside.py").write_text("def triple(x):\n    return 3 * x\n")
+    done = run_python(server, HANDLERS, tmp_path, python=str(pythons[version])).check()
+    assert f"all is well on {version}." in done.out
