@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import threading
 import time
@@ -68,6 +69,7 @@ class Reader:
         if method is not None:
             self._hook(handler, "pre_handling")
         desk, pending, one = self._desk, self._desk.pending, self._one
+        getpid, pid = os.getpid, os.getpid()
         while True:
             try:
                 message = pending.popleft()
@@ -77,6 +79,9 @@ class Reader:
                 break
             began = perf_counter_ns()
             settled = one(message, began)
+            if getpid() != pid:
+                # A child that the handler forked and that came back from it: the message is its parent's.
+                os._exit(0)
             self.handled += 1
             self.busy_us += (perf_counter_ns() - began) // 1000
             desk.settle(settled)

@@ -644,6 +644,20 @@ def test_a_job_that_is_killed_with_several_readers_ends_with_all_of_them(
     assert q.count() == 4
 
 
+def test_a_handler_that_forks_and_returns_twice_has_handled_its_message_once(queue: Any) -> None:
+    def handler(message: int) -> int:
+        import os
+
+        os.fork()
+        return message
+
+    q, out = queue(), queue("out")
+    q.attach(handler, out)
+    q.push(range(5))
+    until(lambda: (q.count(), out.count()) == (0, 5))
+    assert sorted(out.pop()) == list(range(5))
+
+
 def test_handlers_push_to_queues_and_call_functions_themselves(cloud: ModuleType, queue: Any) -> None:
     other = queue("other")
 
