@@ -38,6 +38,8 @@ mod object_rows;
 mod objects;
 mod op;
 mod output;
+#[cfg(test)]
+mod queue_scale;
 mod queue_verbs;
 mod queues;
 mod readers;

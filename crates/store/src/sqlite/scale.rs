@@ -28,7 +28,7 @@ pub(super) fn count_steps(db: &mut Connection) -> Result<()> {
 }
 
 /// Steps that `work` takes.
-fn steps<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, u64)> {
+pub(super) fn steps<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, u64)> {
     let before = STEPS.get();
     let done = work()?;
     Ok((done, STEPS.get() - before))

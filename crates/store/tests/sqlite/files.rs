@@ -143,7 +143,7 @@ async fn the_log_is_moved_into_the_database_while_writing_goes_on() {
 }
 
 /// Each sample is the schema as its format made it, with one or more rows in every table.
-async fn sample(sql: &str) -> (TempDir, PathBuf, SqliteStore) {
+pub(crate) async fn sample(sql: &str) -> (TempDir, PathBuf, SqliteStore) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("picloud.db");
     let db = Connection::open(&path).expect("a file");

@@ -7,6 +7,8 @@ mod crash;
 mod files;
 mod hints;
 mod model;
+mod queue_files;
+mod queue_model;
 
 use audit::audit;
 use picloud_store::{

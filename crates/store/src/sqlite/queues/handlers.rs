@@ -19,17 +19,21 @@ pub(in super::super) fn needed(
         let mut ready = db.prepare_cached(
             "SELECT a.queue_id, q.account_id, a.max_parallel_jobs,
                     (SELECT count(*) FROM (SELECT 1 FROM queue_ready WHERE queue_id = a.queue_id AND suspect = 0 AND at_ms <= ?1 LIMIT ?2)) +
-                    (SELECT count(*) FROM (SELECT 1 FROM queue_ready WHERE queue_id = a.queue_id AND suspect = 1 AND at_ms <= ?1 LIMIT ?2)) AS ready
+                    (SELECT count(*) FROM (SELECT 1 FROM queue_ready WHERE queue_id = a.queue_id AND suspect = 1 AND at_ms <= ?1 LIMIT ?2))
                FROM attachments AS a CROSS JOIN queues AS q ON q.id = a.queue_id
-              WHERE a.active = 1 AND a.max_parallel_jobs > 0 AND q.paused = 0 AND q.count > q.leased AND ready > 0",
+              WHERE a.active = 1 AND a.max_parallel_jobs > 0 AND q.paused = 0 AND q.count > q.leased",
         )?;
         let mut found = ready.query((now.0, ready_cap))?;
         while let Some(row) = found.next()? {
+            let ready: u32 = row.get(3)?;
+            if ready == 0 {
+                continue;
+            }
             needs.push(HandlerNeed {
                 queue: QueueId(row.get(0)?),
                 account: AccountId(row.get(1)?),
                 max_parallel_jobs: row.get(2)?,
-                ready: row.get::<_, u32>(3)?.min(ready_cap),
+                ready: ready.min(ready_cap),
                 jobs: 0,
                 fresh: 0,
             });

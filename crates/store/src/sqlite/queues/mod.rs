@@ -42,3 +42,6 @@ pub(super) use {
     tickets::{ack, deadline},
     upkeep::{Upkeep, upkeep},
 };
+
+#[cfg(test)]
+pub(super) use upkeep::due;

@@ -22,7 +22,7 @@ pub(in super::super) struct Upkeep {
 
 /// Queues that need something.
 #[derive(Debug, Default)]
-struct Due {
+pub(in super::super) struct Due {
     deadlines: Vec<QueueId>,
     retention: Vec<QueueId>,
     rates: Vec<QueueId>,
@@ -48,7 +48,7 @@ impl Due {
     }
 }
 
-fn due(db: &Connection, what: Upkeep) -> Result<Due> {
+pub(in super::super) fn due(db: &Connection, what: Upkeep) -> Result<Due> {
     let mut due = Due {
         deleted: delete::unfinished(db)?,
         ..Due::default()
