@@ -169,6 +169,7 @@ class Attachment:
             max_retries=self._max_retries,
             retry_delay=self._retry_delay,
             on_error=tuple(kind for kind, _, _ in self._errors),
+            restartable=self._options.restartable,
         )
 
     def _settings(self) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class HandlerOptions:
         max_retries: int | None,
         retry_delay: int | None,
         on_error: tuple[type[BaseException], ...],
+        restartable: bool,
     ) -> None:
         self.name = name
         self.extras = extras
@@ -53,6 +54,7 @@ class HandlerOptions:
         self.max_retries = max_retries
         self.retry_delay = retry_delay
         self.on_error = on_error
+        self.restartable = restartable
 
     def entry_of(self, kind: type[BaseException]) -> int | None:
         """The entry of `on_error` that takes exceptions of this class: that of its closest base."""
@@ -75,7 +77,7 @@ def handle(handler: bytes, options: HandlerOptions) -> None:
 
     session = current()._session()
     desk = Desk(options.readers)
-    exchanger = Exchanger(session, options.name, desk)
+    exchanger = Exchanger(session, options.name, desk, options.restartable)
     try:
         first: Any = pickle.loads(handler)
     except Exception:

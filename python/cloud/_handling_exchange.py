@@ -156,12 +156,14 @@ class Channel:
 class Exchanger:
     """Fetches messages for readers and settles those they are done with."""
 
-    def __init__(self, session: Session, name: str, desk: Desk) -> None:
+    def __init__(self, session: Session, name: str, desk: Desk, ahead: bool = True) -> None:
         self.readers: list[Reader] = []
         self.fault: BaseException | None = None
         self._desk = desk
         self._channel = Channel(session, name, desk)
         self._thread = threading.Thread(target=self._run, name="picloud-exchange", daemon=True)
+        # Without `ahead`: what waits here would fail with a crash, as if it had been begun.
+        self._ahead = ahead
         self._held = 0
         self._target = desk.readers
         """Messages that readers can handle within `AHEAD_US`."""
@@ -280,10 +282,11 @@ class Exchanger:
             return 0, 0.0
         pending = len(desk.pending)
         free = desk.readers - (self._held - leaving - pending - len(desk.done))
-        lease = max(free, self._target) - pending
+        most = max(free, self._target) if self._ahead else free
+        lease = max(0, min(LEASE_MAX, most - pending))
         if leaving:
-            return max(0, min(LEASE_MAX, lease)), 0.0
+            return lease, 0.0
         if pending or free <= 0:
             # There is something to do: more is asked for when that is settled.
             return 0, 0.0
-        return max(1, min(LEASE_MAX, lease)), IDLE_SECONDS
+        return lease, IDLE_SECONDS

@@ -190,6 +190,17 @@ def test_nothing_is_fetched_for_readers_that_are_busy(scripted: Scripted, desk: 
     assert of._wish(1) == (0, 0.0), "unless it is time to end"
 
 
+def test_nothing_is_fetched_ahead_where_a_crash_would_be_the_end_of_it(scripted: Scripted) -> None:
+    desk = Desk(2)
+    of = Exchanger(Session(Credentials(scripted.url, "job-1-2-3", "token"), Config()), "q", desk, ahead=False)
+    reader: Any = SimpleNamespace(handled=10, busy_us=10)
+    of.readers = [reader]
+    of._measure()
+    assert of._wish(0)[0] == 2
+    of._held = 2
+    assert of._wish(1) == (1, 0.0)
+
+
 def test_messages_go_back_when_the_one_before_them_takes_long(
     scripted: Scripted, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -251,6 +251,7 @@ class Handling:
             "max_retries": None,
             "retry_delay": None,
             "on_error": (),
+            "restartable": True,
         }
         of = HandlerOptions(**{**defaults, **options})
         self.desk = Desk(1)

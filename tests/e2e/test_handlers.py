@@ -418,6 +418,28 @@ def test_a_message_that_ends_its_process_is_told_from_its_neighbours(
     assert taken(out, 1) == [14]
 
 
+def test_at_most_once_a_message_whose_process_ended_is_not_tried_again(
+    cloud: ModuleType, queue: Any, recorder: Recorder
+) -> None:
+    mark = recorder.mark
+
+    def handler(message: int) -> int:
+        import os
+
+        mark(message)
+        if message == 3:
+            os._exit(7)
+        return message
+
+    q, out, errors = queue(), queue("out"), queue("errors")
+    q.attach(handler, out, on_error={Exception: {"queue": errors}}, _restartable=False)
+    q.push(range(10))
+    assert sorted(taken(out, 9)) == [n for n in range(10) if n != 3]
+    (error,) = taken(errors, 1)
+    assert (error["source_message"], error["exception"].kind) == (3, "exited")
+    assert sorted(map(int, recorder.marks())) == list(range(10)), "each was begun once"
+
+
 def test_a_message_that_needs_too_much_memory_ends_among_the_errors(cloud: ModuleType, queue: Any) -> None:
     def handler(message: int) -> int:
         if message == 3:
@@ -548,15 +570,30 @@ def test_large_messages_leave_nothing_behind(new_server: Any, bind: Any) -> None
     assert blob_count(server) == before + 5
     q.attach(lambda text: text + "!", out)
     assert len(taken(out, 5)) == 5
-    q.detach()
+    until(lambda: swept(cloud, server) == before, 60, "nothing is left")
+
+
+def swept(cloud: ModuleType, server: Server) -> int:
+    """Contents that are left. What is deleted calls the sweeper, which would come by itself in a minute."""
     other = cloud.queue.get("other")
+    other.push([])
+    other.delete()
+    return blob_count(server)
 
-    def swept() -> bool:
-        other.push([])
-        other.delete()  # what is deleted calls the sweeper, which would come within a minute by itself
-        return blob_count(server) == before
 
-    until(swept, 60, "nothing is left")
+def test_a_large_content_that_was_there_and_is_gone_is_sent_again(new_server: Any, bind: Any) -> None:
+    server = new_server(PICLOUD_UPLOAD_KEEP_S="1")
+    cloud = bind(server)
+    q, out = cloud.queue.get("q"), cloud.queue.get("out")
+    table = "t" * 80_000
+    q.attach(lambda text: [len(text), table * 2], out)
+    with_handler = blob_count(server)
+    assert with_handler > 0, "the handler is large itself"
+    for _ in range(2):
+        q.push(["x" * 100_000])
+        assert taken(out, 1) == [[100_000, table * 2]]
+        until(lambda: swept(cloud, server) == with_handler, 60)
+    assert len(jobs_of(server, q)) == 1, "it was the same job both times"
 
 
 def test_a_worker_without_network_cannot_run_handlers_and_does_not_try_all_the_time(
