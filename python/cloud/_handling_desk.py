@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Desk", "Settled"]
 
 
+LARGE = 32 << 10
+"""What is said of a message counts from so many bytes on: less is not much, of all fetched ahead."""
 DONE_BYTES = 32 << 20
 """What is settled and not yet sent may be so large."""
 
@@ -43,6 +45,7 @@ class Desk:
         """No more messages come: readers end when there is none left."""
         self.over = False
         """The attempt is over: what is handled now counts for nothing."""
+        self._large_bytes = 0
         self._change = threading.Condition(threading.Lock())
         self._waiting = False
         self._wake = threading.Event()
@@ -56,10 +59,13 @@ class Desk:
         if self._waiting or self._interrupt is not None:
             self._call()
 
-    def wait_for_room(self) -> None:
-        """Waits while more lies here than should: handlers may be faster than the disk of the server."""
-        while not self.over and sum(len(settled.frames) for settled in tuple(self.done)) > DONE_BYTES:
+    def settle_large(self, settled: Settled) -> None:
+        """As `settle`, but waits while too much lies here: handlers may be faster than the server's disk."""
+        while not self.over and self._large_bytes > DONE_BYTES:
             time.sleep(0.01)
+        with self._change:
+            self._large_bytes += len(settled.frames)
+        self.settle(settled)
 
     def wait(self) -> bool:
         """Waits for a message. False when there will be none any more."""
@@ -77,6 +83,19 @@ class Desk:
                 self.idle -= 1
 
     # For the exchange.
+
+    def take_settled(self, count: int, size: int) -> list[Settled]:
+        """What readers are done with: at most so many, and not more once they have so many bytes."""
+        taken: list[Settled] = []
+        while self.done and len(taken) < count and size > 0:
+            settled = self.done.popleft()
+            length = len(settled.frames)
+            if length > LARGE:
+                with self._change:
+                    self._large_bytes -= length
+            size -= length
+            taken.append(settled)
+        return taken
 
     def put(self, messages: list[Delivered]) -> None:
         """Lays out messages."""

@@ -6,6 +6,7 @@ and gets the same messages. What was settled goes at once: a request that waits 
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -86,6 +87,9 @@ class Channel:
             # Whether it had got messages by then is not known: the same again, without waiting, tells.
             del header["wait_ms"]
             body = self._ask(encode(header), settled, 0.0)
+        for done in settled:
+            for _, pickled in done.blobs or ():
+                pickled.close()
         answer, position = read_header(body)
         messages = read_delivered(body, position, int(answer["count"]))
         return messages, answer.get("holds"), answer.get("finish")
@@ -111,7 +115,7 @@ class Channel:
                 self._upload(settled)
             elif failure.status in OVER or (failure.status in LOCKED_OUT and self._answered):
                 raise AttemptOver
-            elif reply.status < 500:
+            elif reply.status < 500 and not failure.retry:
                 raise failure
             tries += 1
             if not self._pause(tries):
@@ -150,7 +154,8 @@ class Channel:
         """Large contents that the server was believed to have: the last message with them is gone by now."""
         blobs = self._session.blobs
         blobs.forget()
-        blobs.put([blob for done in settled for blob in done.blobs or ()])
+        with contextlib.suppress(CloudException):  # then the exchange says again that they are missing
+            blobs.put([blob for done in settled for blob in done.blobs or ()])
 
 
 class Exchanger:
@@ -237,13 +242,7 @@ class Exchanger:
 
     def _take(self) -> list[Settled]:
         """What readers are done with, as much as fits into a request."""
-        done = self._desk.done
-        taken: list[Settled] = []
-        size = 0
-        while done and len(taken) < SETTLED_MAX and size < SETTLED_BYTES:
-            settled = done.popleft()
-            size += len(settled.frames)
-            taken.append(settled)
+        taken = self._desk.take_settled(SETTLED_MAX, SETTLED_BYTES)
         if taken:
             self._measure()
         return taken

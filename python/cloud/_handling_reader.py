@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from ._errors import CloudException
 from ._handling import HandlerOptions
-from ._handling_desk import Desk, Settled
+from ._handling_desk import LARGE, Desk, Settled
 from ._handling_outcomes import Outcomes
 from ._queue_messages import Encoder, decode, from_json
 from ._queue_wire import JSON, NONE, Delivered, settled_frame
@@ -26,7 +26,6 @@ __all__ = ["Reader"]
 OUTPUT_BYTES = 32 << 20
 OUTPUTS_MAX = 9_000
 """What becomes of one message travels in one request; these fit into it."""
-LARGE_FRAMES = 32 << 10
 AGAIN_SECONDS = 1.0
 
 
@@ -51,7 +50,7 @@ class Reader:
         self._options = options
         self._outcomes = outcomes
         self._encoder = Encoder(session)
-        self._call: Callable[..., Any] = bool
+        self._call: Callable[..., Any]
 
     def run_copy(self, handler: bytes) -> None:
         """As `run`, with a handler that is still to be loaded."""
@@ -84,9 +83,10 @@ class Reader:
                 os._exit(0)
             self.handled += 1
             self.busy_us += (perf_counter_ns() - began) // 1000
-            desk.settle(settled)
-            if len(settled.frames) > LARGE_FRAMES:
-                desk.wait_for_room()
+            if len(settled.frames) > LARGE:
+                desk.settle_large(settled)
+            else:
+                desk.settle(settled)
         if method is not None and not desk.over:
             self._hook(handler, "post_handling")
 
