@@ -132,8 +132,11 @@ pub(crate) async fn turn(
     if let Some(known) = app.handlers.heard(jid, attempt) {
         return Ok(known);
     }
-    let found = app.store.job_find(account, JidSet::range(jid, 1)).await?;
-    let job = found.first().ok_or(StoreError::JobUnknown(jid))?;
+    let found = match app.store.job_find(account, JidSet::range(jid, 1)).await {
+        Err(StoreError::JobUnknown(_)) => Vec::new(),
+        found => found?,
+    };
+    let job = found.first().ok_or(StoreError::AttemptOver)?;
     let heard = Instant::now();
     let ran = job.started.map_or(Duration::ZERO, |at| now.since(at));
     let turn = Turn {

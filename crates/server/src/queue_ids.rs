@@ -6,15 +6,21 @@ use picloud_store::StoreError;
 use picloud_types::{AccountId, QueueId, QueueName};
 use std::{
     collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 /// Names remembered at one time.
 const REMEMBERED_MAX: usize = 10_000;
 
-/// No queue has this one. Who waits for a queue that does not exist waits here; every push through
+/// Where those wait who wait for a queue that does not exist: an id that no queue has. A push through
 /// this server calls.
-pub(crate) const NOT_YET: QueueId = QueueId(0);
+pub(crate) fn not_yet(account: AccountId, name: &QueueName) -> QueueId {
+    let mut hasher = DefaultHasher::new();
+    (account, name).hash(&mut hasher);
+    // Ids of queues are positive. Two names with one hash only wake each other.
+    QueueId(-((hasher.finish() >> 1) as i64) - 1)
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct QueueIds {

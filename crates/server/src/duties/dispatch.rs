@@ -36,15 +36,11 @@ pub(crate) async fn run_once(app: Shared) -> Result<(), StoreError> {
         .map(group)
         .collect();
     let assignments = plan(&app.core_types, &Fleet { workers: offers }, &groups);
-    let everybody = Fleet {
-        workers: app.fleet.everybody(),
-    };
-    app.handlers.crowded_by(left_over(
-        &app.core_types,
-        &everybody,
-        &groups,
-        &assignments,
-    ));
+    if !app.handlers.is_empty() {
+        let workers = app.fleet.everybody();
+        let left = left_over(&app.core_types, &Fleet { workers }, &groups, &assignments);
+        app.handlers.crowded_by(left);
+    }
     let mut picks: BTreeMap<WorkerId, Vec<Pick>> = BTreeMap::new();
     for assignment in assignments {
         picks

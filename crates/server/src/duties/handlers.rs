@@ -7,9 +7,9 @@ use std::{sync::atomic::Ordering, time::Duration};
 use tokio::time::sleep;
 
 /// Messages of one queue that are counted at most, and so jobs that are started in one round.
-const READY_CAP: u32 = 1_024;
+const READY_CAP: u32 = 256;
 /// Between two rounds: a burst of pushes is seen to together.
-const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// One round of starting: who needs jobs gets them.
 pub(crate) async fn start(app: Shared) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use crate::{
     app::{App, Shared, now},
     auth::Caller,
     body::{InPath, JsonBody},
-    queue_ids::NOT_YET,
+    queue_ids::not_yet,
     refusal::{Answer, Refusal},
     routes::{DONE, openapi::json},
 };
@@ -99,7 +99,9 @@ async fn in_parts(
             break;
         }
     }
-    app.queues.call_all(NOT_YET);
+    if let MoveWhat::Move { to, .. } | MoveWhat::Redrive { to: Some(to), .. } = &what {
+        app.queues.call_all(not_yet(account, to));
+    }
     Ok(Moved { moved })
 }
 
@@ -118,6 +120,7 @@ pub(in crate::routes) async fn requeue(
         Some(value) => Some(json_body(&app, caller.account, value).await?),
         None => None,
     };
+    let unmade = request.to.as_ref().map(|to| not_yet(caller.account, to));
     let requeue = Requeue {
         account: caller.account,
         queue: queue.clone(),
@@ -140,7 +143,9 @@ pub(in crate::routes) async fn requeue(
         }
         done => {
             done?;
-            app.queues.call_all(NOT_YET);
+            if let Some(unmade) = unmade {
+                app.queues.call_all(unmade);
+            }
             Ok(DONE)
         }
     }

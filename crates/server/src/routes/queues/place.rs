@@ -2,7 +2,7 @@
 
 use crate::{
     app::{App, LOOK_AGAIN},
-    queue_ids::{NOT_YET, queue_id},
+    queue_ids::{not_yet, queue_id},
     queue_waiters::{QueueWaiter, Who},
     refusal::Answer,
 };
@@ -54,7 +54,8 @@ impl<'a> Place<'a> {
     async fn join(&mut self) -> Answer<()> {
         let id = queue_id(self.app, self.account, self.queue).await?;
         self.is_not_yet = id.is_none();
-        self.waiter = Some(self.app.queues.join(id.unwrap_or(NOT_YET), self.who));
+        let id = id.unwrap_or_else(|| not_yet(self.account, self.queue));
+        self.waiter = Some(self.app.queues.join(id, self.who));
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use crate::{
     app::{App, Shared, now},
     auth::Caller,
     body::{InPath, WholeBody, parse_json},
-    queue_ids::NOT_YET,
+    queue_ids::not_yet,
     refusal::{Answer, Refusal},
     routes::{blobs::record, openapi::json, submit},
 };
@@ -40,6 +40,7 @@ pub(in crate::routes) async fn push(
     submit::check_key(&header.key)?;
     let payloads = messages.iter().map(|body| &body.payload);
     submit::check_payloads(&app, payloads)?;
+    let unmade = not_yet(caller.account, &queue);
     let now = now();
     let push = Push {
         account: caller.account,
@@ -54,7 +55,7 @@ pub(in crate::routes) async fn push(
         .messages_pushed
         .fetch_add(pushed, Ordering::Relaxed);
     // Who waits for the queue was called by the store, unless it did not exist when they came.
-    app.queues.call_all(NOT_YET);
+    app.queues.call_all(unmade);
     json(Pushed { pushed })
 }
 
