@@ -2,7 +2,7 @@
 
 use crate::commands::{
     account, bucket, completion, config, delete, doctor, files, info, jobs, join, key, kill, logs,
-    result, serve, setup, status, usage, volume, watch, worker, workers,
+    queue, result, serve, setup, status, usage, volume, watch, worker, workers,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -102,6 +102,7 @@ pub(crate) enum Command {
     Bucket(bucket::Args),
     Files(files::Args),
     Volume(volume::Args),
+    Queue(queue::Args),
     Workers(workers::Args),
     Doctor(doctor::Args),
     Key(key::Args),

@@ -18,6 +18,7 @@ Examples:
   picloud jobs                              the latest 20
   picloud jobs --status error --limit 100
   picloud jobs --label nightly --function train
+  picloud jobs --queue img-urls             what handled its messages
   picloud jobs --watch                      again every two seconds
   picloud --json jobs --limit 1000 | jq '.[].jid'";
 
@@ -40,6 +41,9 @@ pub(crate) struct Args {
     /// Only jobs of functions with exactly this name
     #[arg(short, long, value_name = "NAME")]
     function: Option<String>,
+    /// Only jobs that handle the messages of this queue
+    #[arg(short, long, value_name = "NAME")]
+    queue: Option<picloud_types::QueueName>,
     /// How many
     #[arg(short = 'n', long, default_value_t = 20)]
     limit: u32,
@@ -83,6 +87,7 @@ async fn fetch(client: &ApiClient, args: &Args) -> Result<Vec<JobRow>> {
             status: args.status.clone(),
             label: args.label.clone(),
             function: args.function.clone(),
+            queue: args.queue.as_ref().map(ToString::to_string),
             before,
             limit: Some(left.min(PAGE_MAX)),
             ..ListQuery::default()

@@ -15,6 +15,7 @@ pub(crate) mod key;
 pub(crate) mod kill;
 pub(crate) mod logs;
 mod patience;
+pub(crate) mod queue;
 pub(crate) mod result;
 pub(crate) mod serve;
 pub(crate) mod setup;
@@ -57,6 +58,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<()> {
             Command::Bucket(args) => bucket::run(context, &args).await,
             Command::Files(args) => files::run(context, &args).await,
             Command::Volume(args) => volume::run(context, &args).await,
+            Command::Queue(args) => queue::run(context, &args).await,
             Command::Workers(args) => workers::run(context, &args).await,
             Command::Doctor(args) => doctor::run(context, &args).await,
             Command::Key(args) => key::run(context, &args).await,

@@ -4,5 +4,6 @@ mod accounts;
 mod harness;
 mod jobs;
 mod objects;
+mod queues;
 mod serving;
 mod usage;

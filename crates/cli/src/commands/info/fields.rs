@@ -69,6 +69,7 @@ const STATE: &[Field] = &[
     basic("status", |i| json!(i.status)),
     basic("function", |i| json!(i.spec.function_name)),
     basic("label", |i| json!(i.spec.label)),
+    basic("queue", |i| json!(i.spec.queue)),
     basic("waiting_because", |i| json!(i.waiting_because)),
     basic("exception", |i| {
         json!(i.failure.as_ref().map(|f| &f.exception))

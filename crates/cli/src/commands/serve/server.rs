@@ -32,6 +32,7 @@ pub(super) async fn start(settings: &Settings) -> Result<Handle> {
     options.lease = Duration::from_secs(settings.lease_s);
     options.upload_keep = Duration::from_secs(settings.upload_keep_s);
     options.payload_max_bytes = settings.payload_max_bytes;
+    options.queue_retention = Duration::from_secs(settings.queue_retention_s);
     settings.storage.apply(&mut options);
     Server::start(options, listener)
         .await

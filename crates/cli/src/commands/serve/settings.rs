@@ -7,7 +7,7 @@ use crate::{
     logging::LogFormat,
 };
 use anyhow::{Context as _, Result, bail};
-use picloud_types::core_type::CoreType;
+use picloud_types::{core_type::CoreType, limits};
 use serde::Deserialize;
 use std::{
     fs,
@@ -45,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) lease_s: u64,
     pub(crate) upload_keep_s: u64,
     pub(crate) payload_max_bytes: u64,
+    pub(crate) queue_retention_s: u64,
     pub(super) storage: Storage,
     pub(crate) log_level: String,
     pub(crate) log_format: LogFormat,
@@ -148,6 +149,17 @@ impl Settings {
             bail!(Failure::usage(
                 "lease_s must be 1 or more",
                 "a worker that may never be silent loses its jobs at once"
+            ));
+        }
+        let retentions = limits::RETENTION_MIN_S..=limits::RETENTION_MAX_S;
+        if !retentions.contains(&self.queue_retention_s) {
+            bail!(Failure::usage(
+                format!(
+                    "queue_retention_s must be {} to {}",
+                    retentions.start(),
+                    retentions.end()
+                ),
+                "a minute at least, a year at most"
             ));
         }
         if !self.worker_units.is_finite() || self.worker_units < 0.0 {
@@ -289,6 +301,10 @@ mod tests {
             settings.payload_max_bytes,
             picloud_types::limits::PAYLOAD_MAX_BYTES
         );
+        assert_eq!(
+            settings.queue_retention_s,
+            picloud_types::limits::RETENTION_DEFAULT_S
+        );
         assert_eq!(settings.listen, "127.0.0.1:7878");
         let (found, expected) = (
             &mut picloud_server::Options::new("data"),
@@ -369,6 +385,7 @@ mod tests {
             load("job_processes = 0", None, &[]),
             "job_processes must be",
         );
+        refused(load("queue_retention_s = 59", None, &[]), "60 to 31536000");
         refused(load("blobs = 's3'", None, &[]), "needs s3_bucket");
         refused(load("s3_bucket = 'x'", None, &[]), "s3_bucket is set");
         refused(load("public_base_url = 'x'", None, &[]), "is no address");
