@@ -65,6 +65,7 @@ __all__ = [
 RETENTION_MIN = 60
 RETENTION_MAX = 31_536_000
 PEEK_MAX = 1000
+RATES_PAGE = 10_000
 
 
 def _session() -> Session:
@@ -442,19 +443,15 @@ class CloudQueue:
             start = time.time() - since
         else:
             start = since.timestamp()
-        found = self._get(f"/rates?since={max(0, round(start * 1000))}")["windows"]
-        return [
-            RateWindow(
-                moment(window["start"]),
-                window["version"],
-                window["enqueued"],
-                window["dequeued"],
-                window["retried"],
-                window["failed"],
-                window["handled_us"] / 1e6,
-            )
-            for window in found
-        ]
+        found: builtins.list[RateWindow] = []
+        since_ms = max(0, round(start * 1000))
+        while True:
+            page = self._get(f"/rates?since={since_ms}&limit={RATES_PAGE}")["windows"]
+            if len(page) < RATES_PAGE:
+                return found + builtins.list(map(_rate, page))
+            # Of the last ten seconds there may be more versions: they come whole with the next page.
+            since_ms = page[-1]["start"]
+            found += [_rate(window) for window in page if window["start"] < since_ms]
 
     # Care.
 
@@ -665,6 +662,18 @@ def _version_info(version: dict[str, Any]) -> dict[str, Any]:
     info["attached"] = moment(info["attached"])
     info["retry_delay"] = info.pop("retry_delay_s")
     return info
+
+
+def _rate(window: dict[str, Any]) -> RateWindow:
+    return RateWindow(
+        moment(window["start"]),
+        window["version"],
+        window["enqueued"],
+        window["dequeued"],
+        window["retried"],
+        window["failed"],
+        window["handled_us"] / 1e6,
+    )
 
 
 def _peeked(message: dict[str, Any]) -> PeekedMessage:

@@ -128,3 +128,21 @@ def test_tickets_are_acknowledged_in_parts(scripted: Scripted) -> None:
     scripted.script = [scripted.answer(*lost)]
     assert cloud.queue.get("q").ack([f"{n}-1" for n in range(6000)]) == ["3-1", "5003-1"]
     assert [len(asked(request)["tickets"]) for request in scripted.requests] == [5000, 1000]
+
+
+def test_rates_of_a_week_come_in_pages(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cloud.queue, "RATES_PAGE", 3)
+
+    def windows(*starts: int) -> bytes:
+        zero = {"enqueued": 1, "dequeued": 0, "retried": 0, "failed": 0, "handled_us": 5_000_000}
+        found = [{"start": 10_000 * start, "version": n, **zero} for n, start in enumerate(starts)]
+        return reply(200, {"window_s": 10, "windows": found})
+
+    scripted.script = [scripted.answer(windows(1, 1, 2), windows(2, 2, 3), windows(3))]
+    found = cloud.queue.get("q").rates(since=60)
+    assert [window.start.timestamp() for window in found] == [10, 10, 20, 20, 30]
+    assert found[0].handled_seconds == 5
+    assert [path.rpartition("since=")[2] for path in paths(scripted)[1:]] == [
+        "20000&limit=3",
+        "30000&limit=3",
+    ]
