@@ -27,7 +27,7 @@ import builtins
 import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from . import _queue_calls as calls
 from ._core import current
@@ -44,7 +44,8 @@ from ._queue_checks import (
     whole,
 )
 from ._queue_errors import HandlerCrashed, MaxRetryException, Retry
-from ._queue_messages import Unread, decode_all, shown
+from ._queue_facts import PeekedMessage, RateWindow, peeked, rate, version_info
+from ._queue_messages import Unread, decode_all
 
 if TYPE_CHECKING:
     from ._session import Session
@@ -90,50 +91,6 @@ def list() -> builtins.list[CloudQueue]:
 def exists(name: str) -> bool:
     """Whether there is a queue of that name."""
     return CloudQueue(name)._found() is not None
-
-
-class PeekedMessage(NamedTuple):
-    """A message that was looked at.
-
-    Attributes:
-        id: for `move`, `purge`, `redrive` and `requeue`.
-        message: its value; a CloudException where it is too large to be shown, or cannot be unpickled.
-        size: in bytes, as it is stored.
-        cur_retry: retries so far.
-        deliveries: how often it was handed out.
-        created: when it came into its first queue.
-        visible_at: from when on it can be taken; None if it can be now.
-    """
-
-    id: int
-    message: Any
-    size: int
-    cur_retry: int
-    deliveries: int
-    created: datetime
-    visible_at: datetime | None
-
-
-class RateWindow(NamedTuple):
-    """What happened in a queue within ten seconds.
-
-    Attributes:
-        start: when they began.
-        version: the version of the handler; 0 for pushes, and for pops by people.
-        enqueued: messages that came in.
-        dequeued: messages that left.
-        retried: of those handled, how many are to come back.
-        failed: of those handled, how many failed.
-        handled_seconds: time spent in handlers.
-    """
-
-    start: datetime
-    version: int
-    enqueued: int
-    dequeued: int
-    retried: int
-    failed: int
-    handled_seconds: float
 
 
 class MessageTicket:
@@ -407,7 +364,7 @@ class CloudQueue:
         found["retention"] = found.pop("retention_s")
         found["time_to_drain"] = found.pop("time_to_drain_s")
         if found["attachment"] is not None:
-            found["attachment"] = _version_info(found["attachment"])
+            found["attachment"] = version_info(found["attachment"])
         return found
 
     def peek(self, limit: int = 10) -> builtins.list[PeekedMessage]:
@@ -422,7 +379,7 @@ class CloudQueue:
         while len(found) < limit:
             asked = min(PEEK_MAX, limit - len(found))
             messages = self._get(f"/messages?limit={asked}{after}")["messages"]
-            found += [_peeked(message) for message in messages]
+            found += [peeked(message) for message in messages]
             if len(messages) < asked:
                 break
             after = f"&after={messages[-1]['id']}"
@@ -448,10 +405,10 @@ class CloudQueue:
         while True:
             page = self._get(f"/rates?since={since_ms}&limit={RATES_PAGE}")["windows"]
             if len(page) < RATES_PAGE:
-                return found + builtins.list(map(_rate, page))
+                return found + builtins.list(map(rate, page))
             # Of the last ten seconds there may be more versions: they come whole with the next page.
             since_ms = page[-1]["start"]
-            found += [_rate(window) for window in page if window["start"] < since_ms]
+            found += [rate(window) for window in page if window["start"] < since_ms]
 
     # Care.
 
@@ -600,7 +557,7 @@ class CloudQueue:
         """
         reply = self._get("/attachment/versions")
         return [
-            {**_version_info(version), "current": version["version"] == reply["current"]}
+            {**version_info(version), "current": version["version"] == reply["current"]}
             for version in reply["versions"]
         ]
 
@@ -653,37 +610,3 @@ def _queue(given: CloudQueue | str) -> CloudQueue:
     if isinstance(given, str):
         return CloudQueue(given)
     raise TypeError(f"a CloudQueue or its name, not {type(given).__name__}")
-
-
-def _version_info(version: dict[str, Any]) -> dict[str, Any]:
-    """A version of an attachment, its settings among what else is known."""
-    info = {**version, **version["settings"]}
-    del info["settings"]
-    info["attached"] = moment(info["attached"])
-    info["retry_delay"] = info.pop("retry_delay_s")
-    return info
-
-
-def _rate(window: dict[str, Any]) -> RateWindow:
-    return RateWindow(
-        moment(window["start"]),
-        window["version"],
-        window["enqueued"],
-        window["dequeued"],
-        window["retried"],
-        window["failed"],
-        window["handled_us"] / 1e6,
-    )
-
-
-def _peeked(message: dict[str, Any]) -> PeekedMessage:
-    visible = message.get("visible_at")
-    return PeekedMessage(
-        message["id"],
-        shown(message),
-        message["size_bytes"],
-        message["cur_retry"],
-        message["deliveries"],
-        moment(message["created"]),
-        None if visible is None or visible <= time.time() * 1000 else moment(visible),
-    )
