@@ -172,6 +172,7 @@ macro_rules! store_contract {
                 error_messages_go_back_to_where_they_came_from,
                 a_message_is_edited_and_tried_again,
                 a_deleted_queue_leaves_nothing,
+                a_deletion_whose_caller_goes_away_is_finished_by_upkeep,
                 what_came_and_went_is_counted_in_windows,
                 totals_are_those_of_all_accounts,
             ],

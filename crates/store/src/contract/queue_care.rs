@@ -294,6 +294,45 @@ pub async fn a_deleted_queue_leaves_nothing(store: &dyn Store) {
     );
 }
 
+pub async fn a_deletion_whose_caller_goes_away_is_finished_by_upkeep(store: &dyn Store) {
+    let q = Queues::new(store).await;
+    let large = Body {
+        kind: MessageKind::Pickle,
+        payload: q.blob("large").await,
+    };
+    let push = Push {
+        messages: vec![large, body("b"), body("c"), body("d"), body("e")],
+        ..q.pushing("q", &[])
+    };
+    store.queue_push(push).await.expect("a push");
+    q.attach("q", settings(&[], None), 1).await;
+    let mut handler = q.handler("q").await;
+    assert_eq!(q.lease(&mut handler, 2).await.len(), 2);
+    let name = queue("q");
+    let deletion = store.queue_delete(q.account, &name, 1, NOW);
+    let gone = tokio::time::timeout(Duration::ZERO, deletion).await;
+    assert!(gone.is_err(), "it takes several transactions");
+    store.ping().await.expect("what came before is done");
+    assert_eq!(q.found("q").await, None, "the name is free at once");
+    q.crash(&handler).await;
+    assert_eq!(q.release().await.failed, 0);
+    let mut rounds = 0;
+    while store
+        .queue_upkeep(NOW, DAY, NOW, 1)
+        .await
+        .expect("upkeep")
+        .more
+    {
+        rounds += 1;
+        assert!(rounds < 10, "it comes to an end");
+    }
+    assert_eq!(
+        store.queue_totals().await.expect("a read"),
+        QueueTotals::default()
+    );
+    assert_eq!(q.swept().await, 1);
+}
+
 pub async fn what_came_and_went_is_counted_in_windows(store: &dyn Store) {
     let q = Queues::new(store).await;
     q.push("q", &["a", "b", "c"]).await;

@@ -44,14 +44,14 @@ async fn costs(store: &SqliteStore, q: &Queues<'_>, handler: &mut Handler) -> [u
         deadline: Some(later(60)),
         ..q.popping("q", 3, NOW)
     };
-    let (popped, popping) = writing(store, move |w| queues::pop(w, &pop)).await;
+    let (popped, popping) = writing(store, move |w| queues::take(w, &pop)).await;
     let acked = tickets(&popped);
     let (_, acking) = writing(store, move |w| {
         queues::ack(w, account, &queue("q"), acked, NOW)
     })
     .await;
     let pop = q.popping("q", 3, NOW);
-    let (_, removing) = writing(store, move |w| queues::pop(w, &pop)).await;
+    let (_, removing) = writing(store, move |w| queues::take(w, &pop)).await;
     let held = q.lease(handler, 3).await;
     handler.seq += 1;
     let settled = held.iter().map(|m| handled(m, &["x"])).collect();

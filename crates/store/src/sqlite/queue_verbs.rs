@@ -36,7 +36,7 @@ impl QueueStore for SqliteStore {
     }
 
     async fn queue_pop(&self, pop: Pop) -> Result<Vec<Delivered>> {
-        self.write(SYNCED, move |w| queues::pop(w, &pop)).await
+        queues::pop(self, pop).await
     }
 
     async fn queue_ack(

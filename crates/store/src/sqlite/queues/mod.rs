@@ -44,4 +44,4 @@ pub(super) use {
 };
 
 #[cfg(test)]
-pub(super) use upkeep::due;
+pub(super) use {pop::take, upkeep::due};

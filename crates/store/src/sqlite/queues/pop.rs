@@ -1,22 +1,57 @@
 //! Messages out, to people.
 
 use super::{
-    super::{rows, writer::Writing},
+    super::{
+        SqliteStore,
+        readers::{Reader, Size},
+        rows,
+        writer::Writing,
+    },
     bodies,
     line::{self, Picked, Room},
     names, rates, tickets,
 };
 use crate::{Pop, Result};
-use picloud_types::{QueueId, Timestamp, message::Delivered};
+use picloud_types::{AccountId, QueueId, QueueName, Timestamp, message::Delivered};
+use rusqlite::Connection;
 
 /// Most messages that come back in one pop: of more, upkeep brings the rest.
 const BACK_MAX: u32 = 10_000;
 
-/// See `QueueStore::queue_pop`.
-pub(in super::super) fn pop(w: &mut Writing<'_>, pop: &Pop) -> Result<Vec<Delivered>> {
+/// See `QueueStore::queue_pop`. Who waits for messages asks often in vain, which is to cost no write.
+pub(in super::super) async fn pop(store: &SqliteStore, pop: Pop) -> Result<Vec<Delivered>> {
+    let (account, name, now) = (pop.account, pop.queue.clone(), pop.now);
+    let worthwhile = move |r: &mut Reader| is_worthwhile(&r.db, account, &name, now);
+    if !store.read(Size::Few, worthwhile).await? {
+        return Ok(Vec::new());
+    }
+    store.write(true, move |w| take(w, &pop)).await
+}
+
+/// Whether there may be something to take.
+fn is_worthwhile(
+    db: &Connection,
+    account: AccountId,
+    name: &QueueName,
+    now: Timestamp,
+) -> Result<bool> {
+    let queue = names::require(db, account, name)?;
+    if paused(db, queue)? {
+        return Ok(false);
+    }
+    for suspect in [false, true] {
+        if line::first(db, queue, suspect, now)?.is_some() {
+            return Ok(true);
+        }
+    }
+    tickets::any_over(db, queue, now)
+}
+
+/// Takes messages out of the line.
+pub(in super::super) fn take(w: &mut Writing<'_>, pop: &Pop) -> Result<Vec<Delivered>> {
     let queue = names::require(w.db, pop.account, &pop.queue)?;
     tickets::bring_back(w, queue, pop.now, BACK_MAX)?;
-    if paused(w, queue)? {
+    if paused(w.db, queue)? {
         return Ok(Vec::new());
     }
     let room = Room {
@@ -44,8 +79,8 @@ pub(in super::super) fn pop(w: &mut Writing<'_>, pop: &Pop) -> Result<Vec<Delive
     Ok(picked.messages)
 }
 
-fn paused(w: &Writing<'_>, queue: QueueId) -> Result<bool> {
-    Ok(w.db
+fn paused(db: &Connection, queue: QueueId) -> Result<bool> {
+    Ok(db
         .prepare_cached("SELECT paused FROM queues WHERE id = ?1")?
         .query_row([queue.0], |row| row.get(0))?)
 }

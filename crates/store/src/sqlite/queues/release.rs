@@ -2,7 +2,7 @@
 
 use super::{
     super::{SqliteStore, readers::Size, rows, writer::Writing},
-    attach, held, names, settle,
+    attach, bodies, held, names, settle,
 };
 use crate::{Released, Result};
 use picloud_types::{
@@ -74,7 +74,6 @@ struct Over {
     account: AccountId,
     queue: QueueId,
     version: u32,
-    /// Nothing goes back to a queue that was deleted.
     deleted: bool,
     holds: u32,
     /// None if the job was queued again.
@@ -114,7 +113,12 @@ fn release_one(
     let Some(over) = find(w, jid)? else {
         return Ok(());
     };
-    if over.holds > 0 && !over.deleted {
+    if over.deleted {
+        // Nothing goes back, and nobody else would find what is held.
+        let ids = held::all(w.db, jid)?;
+        held::let_go(w, jid, &ids)?;
+        bodies::remove(w, over.account, &ids, None)?;
+    } else if over.holds > 0 {
         let now = now.or(over.finished).unwrap_or_default();
         if over.take_back(w, now, released)? {
             w.wake(over.queue);

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{Result, Ticket};
 use picloud_types::{AccountId, QueueId, QueueName, Timestamp};
+use rusqlite::Connection;
 
 /// See `QueueStore::queue_ack`.
 pub(in super::super) fn ack(
@@ -19,17 +20,16 @@ pub(in super::super) fn ack(
     // One that is given twice is not lost.
     tickets.sort_unstable();
     tickets.dedup();
-    let (mut done, mut lost) = (Vec::with_capacity(tickets.len()), Vec::new());
+    let lives = living(w, queue, &tickets, now)?;
+    let (done, lost): (Vec<Ticket>, Vec<Ticket>) = tickets
+        .into_iter()
+        .partition(|ticket| lives.binary_search(ticket).is_ok());
+    let done: Vec<i64> = done.into_iter().map(|ticket| ticket.id).collect();
     {
-        let mut end = w.db.prepare_cached(
-            "DELETE FROM queue_delivered WHERE message_id = ?1 AND queue_id = ?2 AND deliveries = ?3 AND until_ms > ?4",
-        )?;
-        for ticket in tickets {
-            if end.execute((ticket.id, queue.0, ticket.delivery, now.0))? > 0 {
-                done.push(ticket.id);
-            } else {
-                lost.push(ticket);
-            }
+        let mut end =
+            w.db.prepare_cached("DELETE FROM queue_delivered WHERE message_id BETWEEN ?1 AND ?2")?;
+        for run in bodies::runs(&done) {
+            end.execute([*run.start(), *run.end()])?;
         }
     }
     if !done.is_empty() {
@@ -39,6 +39,31 @@ pub(in super::super) fn ack(
         rates::dequeued(w, queue, now, done.len() as u64)?;
     }
     Ok(lost)
+}
+
+/// Deliveries of a queue's messages that are not over, of those messages that the tickets, which ascend, are about.
+fn living(
+    w: &Writing<'_>,
+    queue: QueueId,
+    tickets: &[Ticket],
+    now: Timestamp,
+) -> Result<Vec<Ticket>> {
+    let ids: Vec<i64> = tickets.iter().map(|ticket| ticket.id).collect();
+    let mut lives = Vec::with_capacity(ids.len());
+    let mut found = w.db.prepare_cached(
+        "SELECT message_id, deliveries FROM queue_delivered NOT INDEXED
+          WHERE message_id BETWEEN ?1 AND ?2 AND queue_id = ?3 AND until_ms > ?4 ORDER BY message_id",
+    )?;
+    for run in bodies::runs(&ids) {
+        let mut found = found.query((run.start(), run.end(), queue.0, now.0))?;
+        while let Some(row) = found.next()? {
+            lives.push(Ticket {
+                id: row.get(0)?,
+                delivery: row.get(1)?,
+            });
+        }
+    }
+    Ok(lives)
 }
 
 /// See `QueueStore::queue_deadline`.
@@ -61,6 +86,15 @@ pub(in super::super) fn deadline(
         }
     }
     Ok(lost)
+}
+
+/// Whether some deadline is over.
+pub(super) fn any_over(db: &Connection, queue: QueueId, now: Timestamp) -> Result<bool> {
+    Ok(db
+        .prepare_cached(
+            "SELECT 1 FROM queue_delivered INDEXED BY queue_delivered_until WHERE queue_id = ?1 AND until_ms <= ?2 LIMIT 1",
+        )?
+        .exists([queue.0, now.0])?)
 }
 
 /// Puts messages whose deadline is over back in line, at their old places; returns how many there were.

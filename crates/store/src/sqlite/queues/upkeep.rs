@@ -57,12 +57,7 @@ pub(in super::super) fn due(db: &Connection, what: Upkeep) -> Result<Due> {
         db,
         "SELECT queue_id FROM queue_delivered INDEXED BY queue_delivered_until WHERE queue_id >= ?1 ORDER BY queue_id LIMIT 1",
         |queue| {
-            let over = db
-                .prepare_cached(
-                    "SELECT 1 FROM queue_delivered INDEXED BY queue_delivered_until WHERE queue_id = ?1 AND until_ms <= ?2 LIMIT 1",
-                )?
-                .exists([queue.0, what.now.0])?;
-            if over {
+            if tickets::any_over(db, queue, what.now)? {
                 due.deadlines.push(queue);
             }
             Ok(())
