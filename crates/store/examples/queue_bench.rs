@@ -1,5 +1,6 @@
 //! How fast queues are by themselves: `cargo run --release -p picloud-store --example queue_bench
-//! [MESSAGES] [DIRECTORY]`. Prints one line per figure. The directory's disk counts for the synced half.
+//! [MESSAGES] [DIRECTORY]`. Prints one line per figure: messages a second, and the processor time of each, which
+//! is what remains comparable when the machine has other things to do. The directory's disk counts for the synced half.
 
 use bytes::Bytes;
 use picloud_store::{
@@ -69,10 +70,35 @@ fn body(bytes: usize) -> Body {
     }
 }
 
-/// Says how many messages a second that were.
-fn say(what: &str, messages: usize, took: Duration) {
-    let rate = messages as f64 / took.as_secs_f64();
-    println!("  {what:<48}{rate:>9.0} messages/s");
+/// A moment, by the clock and by the processor time of this process.
+struct Begun {
+    at: Instant,
+    cpu: Duration,
+}
+
+impl Begun {
+    fn now() -> Self {
+        Self {
+            at: Instant::now(),
+            cpu: cpu(),
+        }
+    }
+
+    /// Says how many messages a second that were since then.
+    fn say(&self, what: &str, messages: usize) {
+        let rate = messages as f64 / self.at.elapsed().as_secs_f64();
+        let each = (cpu() - self.cpu).as_secs_f64() * 1e6 / messages as f64;
+        println!("  {what:<48}{rate:>9.0} messages/s {each:>7.1} us");
+    }
+}
+
+/// Processor time of this process so far, in ticks of ten milliseconds.
+fn cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux tells");
+    let behind_name = stat.rsplit(") ").next().expect("there is a name");
+    let ticks = behind_name.split(' ').skip(11).take(2);
+    let ticks: u64 = ticks.map(|n| n.parse::<u64>().expect("a number")).sum();
+    Duration::from_millis(10 * ticks)
 }
 
 impl Bench {
@@ -128,12 +154,11 @@ impl Bench {
     }
 
     async fn push(&self, ahead: usize) {
-        let begun = Instant::now();
+        let begun = Begun::now();
         self.push_to("bodies", self.messages, 1024, ahead).await;
-        say(
+        begun.say(
             &format!("push of 1 KiB in 1,000s, {ahead} at a time"),
             self.messages,
-            begun.elapsed(),
         );
     }
 
@@ -151,7 +176,7 @@ impl Bench {
 
     /// Up to `ahead` acknowledgements wait for the disk while the next messages are taken.
     async fn pop_and_ack(&self, ahead: usize) {
-        let begun = Instant::now();
+        let begun = Begun::now();
         let mut acks = tokio::task::JoinSet::new();
         let mut count = 0;
         loop {
@@ -177,15 +202,11 @@ impl Bench {
             }
         }
         acks.join_all().await;
-        say(
-            &format!("pop and ack in 1,000s, {ahead} at a time"),
-            count,
-            begun.elapsed(),
-        );
+        begun.say(&format!("pop and ack in 1,000s, {ahead} at a time"), count);
     }
 
     async fn pop(&self) {
-        let begun = Instant::now();
+        let begun = Begun::now();
         let mut count = 0;
         loop {
             let popped = self.store.queue_pop(self.popping(None)).await;
@@ -195,7 +216,7 @@ impl Bench {
                 break;
             }
         }
-        say("pop that removes, in 1,000s", count, begun.elapsed());
+        begun.say("pop that removes, in 1,000s", count);
     }
 
     /// Handlers of `stages` queues one after the other, each sending every message on to the next.
@@ -207,7 +228,7 @@ impl Bench {
         let queue = |n: usize| format!("stage-{stages}-{batch}-{n}");
         self.push_to(&queue(0), messages, 100, 4).await;
         let mut handlers = tokio::task::JoinSet::new();
-        let begun = Instant::now();
+        let begun = Begun::now();
         for n in 0..stages {
             let (jid, attempt) = self.handler(&queue(n), &queue(n + 1)).await;
             let handler = Handler {
@@ -221,10 +242,9 @@ impl Bench {
             handlers.spawn(handler.run(messages));
         }
         handlers.join_all().await;
-        say(
+        begun.say(
             &format!("exchange in {batch}s with one output, {stages} stages"),
             messages * stages,
-            begun.elapsed(),
         );
     }
 
@@ -287,11 +307,11 @@ impl Bench {
             "  counting them                {:>9.3} ms",
             begun.elapsed().as_secs_f64() * 1e3
         );
-        let begun = Instant::now();
+        let begun = Begun::now();
         let queue = name("waiting");
         let deleted = self.store.queue_delete(self.account, &queue, 1000, NOW);
         assert!(deleted.await.expect("deleted"));
-        say("deletion of the queue", waiting, begun.elapsed());
+        begun.say("deletion of the queue", waiting);
     }
 }
 
