@@ -10,7 +10,7 @@ setup: ## what builds and tests need: Debian packages, .venv with its packages
 build: setup ## target/release/picloud, and .venv with the package `cloud` and the `picloud` command
 	@scripts/build.sh
 
-demo: build ## a hyper-parameter search on a private server, then stops it
+demo: build ## photographs through a pipeline of queues on a private server, which then stops
 	@scripts/demo.sh
 
 test: build ## every test; ends with a summary

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A private server in a temporary directory, a real search on it, the job list, and a clean stop.
+# A private server in a temporary directory, the image pipeline on it, its queues and jobs, and a clean stop.
 # DEMO_STAY=1 keeps the server until Enter is pressed.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -31,8 +31,12 @@ url=$(field url)
 
 echo "A private server runs at $url; its data is in $work."
 echo
-echo "\$ python examples/digits/search.py"
-$venv/bin/python examples/digits/search.py || { tail -n 40 "$work/server.log" >&2; fail "the search failed"; }
+sheet=${DEMO_SHEET:-$PWD/target/contact-sheet.png}
+echo "\$ python examples/imgpipeline/run.py"
+$venv/bin/python examples/imgpipeline/run.py --sheet "$sheet" || { tail -n 40 "$work/server.log" >&2; fail "the pipeline failed"; }
+echo
+echo "\$ picloud queue list"
+"$picloud" queue list
 echo
 echo "\$ picloud jobs --limit 5"
 "$picloud" jobs --limit 5

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from harness.paths import ROOT
 
-pytest.importorskip("sklearn", reason="the demo's packages are not installed")
+pytest.importorskip("skimage", reason="the demo's packages are not installed")
 
 
-def test_the_demo_searches_shows_an_error_and_cleans_up(tmp_path: Path) -> None:
+def test_the_demo_fills_a_bucket_through_queues_and_cleans_up(tmp_path: Path) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith("PICLOUD_")}
     env["TMPDIR"] = str(tmp_path)
+    env["DEMO_SHEET"] = str(tmp_path / "sheet.png")
     done = subprocess.run(
         [str(ROOT / "scripts" / "demo.sh")],
         stdin=subprocess.DEVNULL,
@@ -28,11 +29,19 @@ def test_the_demo_searches_shows_an_error_and_cleans_up(tmp_path: Path) -> None:
     said = done.stdout
     assert done.returncode == 0, said
 
-    best = re.search(r"best: C=\S+ gamma=\S+, accuracy (\d\.\d+)", said)
-    assert best is not None, said
-    assert float(best.group(1)) > 0.98, "a support vector machine reads these digits well"
-    assert "InvalidParameterError" in said, "the failing point's own exception is shown"
-    assert 'examples/digits/model.py", line' in said or 'model.py", line' in said, "with the remote traceback"
+    made = re.search(r"(\d+) images in [\d.]+ s", said)
+    assert made is not None and int(made.group(1)) == 4 * 56, said
+    again = re.search(r"(\d+) downloads failed at first and were tried again", said)
+    assert again is not None and int(again.group(1)) == 16, "of seven addresses two fail at first"
+    assert said.count("after 3 retries: MaxRetryException('HTTP Error 404") == 4, (
+        "addresses that lead nowhere say why"
+    )
+    address = re.search(r"one of them, for everybody: (http\S+)", said)
+    assert address is not None, said
+    from PIL import Image
+
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width > 1_000 and len(sheet.convert("RGB").getcolors(1 << 24) or []) > 10_000
 
     url = re.search(r"The job list: (http://127\.0\.0\.1:\d+)/jobs", said)
     assert url is not None, said
