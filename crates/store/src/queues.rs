@@ -142,7 +142,8 @@ pub trait QueueStore: Send + Sync + std::fmt::Debug + 'static {
         version: Option<u32>,
     ) -> Result<u32>;
 
-    /// Attachments that may need more jobs: not paused, with messages that can be taken now.
+    /// Attachments that may need more jobs: not paused, with messages that can be taken now. One whose job failed before
+    /// it asked for a message is left out for a while, longer each time (1 s to 64 s), until one asks or another version is attached.
     async fn handlers_needed(&self, now: Timestamp, ready_cap: u32) -> Result<Vec<HandlerNeed>>;
     /// Makes up to `count` handler jobs of the current version, queued, but never more unfinished ones of all
     /// versions together than `max_parallel_jobs` (promise 8). Returns them. Need not survive a loss of power.

@@ -177,6 +177,7 @@ macro_rules! store_contract {
                 totals_are_those_of_all_accounts,
             ],
             queue_crashes: [
+                a_handler_that_dies_before_it_asks_is_started_less_and_less_often,
                 a_job_that_ends_in_order_gives_everything_back,
                 suspects_are_leased_alone,
                 a_message_that_crashes_too_often_fails_and_its_neighbours_do_not,

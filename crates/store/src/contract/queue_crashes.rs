@@ -54,6 +54,40 @@ pub async fn a_job_that_ends_in_order_gives_everything_back(store: &dyn Store) {
     );
 }
 
+pub async fn a_handler_that_dies_before_it_asks_is_started_less_and_less_often(store: &dyn Store) {
+    let q = Queues::new(store).await;
+    q.attach("q", crashes(1), 2).await;
+    q.push("q", &["a"]).await;
+    let needed = async |seconds| {
+        let needs = store.handlers_needed(later(seconds), 10).await;
+        !needs.expect("needs").is_empty()
+    };
+    let pair = q.handlers("q", 2).await;
+    assert!(needed(0).await);
+    for handler in &pair {
+        q.crash(handler).await;
+    }
+    q.release_at(later(0)).await;
+    assert!(!needed(0).await, "both together count once");
+    assert!(needed(1).await);
+    let third = q.handler("q").await;
+    q.crash(&third).await;
+    q.release_at(later(1)).await;
+    assert!(!needed(2).await);
+    assert!(needed(3).await, "twice as long");
+    let mut well = q.handler("q").await;
+    q.lease(&mut well, 1).await;
+    q.crash(&well).await;
+    q.release_at(later(3)).await;
+    assert!(needed(3).await, "that one had asked");
+    let fourth = q.handler("q").await;
+    q.crash(&fourth).await;
+    q.release_at(later(4)).await;
+    assert!(!needed(4).await);
+    q.attach("q", crashes(1), 2).await;
+    assert!(needed(4).await, "another version may fare better");
+}
+
 pub async fn suspects_are_leased_alone(store: &dyn Store) {
     let q = Queues::new(store).await;
     q.attach("q", crashes(1), 2).await;

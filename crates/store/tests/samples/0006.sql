@@ -24,9 +24,11 @@ CREATE TABLE attachments (
     queue_id          INTEGER PRIMARY KEY,
     version           INTEGER NOT NULL,
     active            INTEGER NOT NULL,
-    max_parallel_jobs INTEGER NOT NULL
+    max_parallel_jobs INTEGER NOT NULL,
+    vain              INTEGER NOT NULL DEFAULT 0,
+    start_after_ms    INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-INSERT INTO "attachments" VALUES(1,1,1,2);
+INSERT INTO "attachments" VALUES(1,1,1,2,0,0);
 CREATE TABLE blobs (
     account_id    INTEGER NOT NULL,
     hash          BLOB NOT NULL,

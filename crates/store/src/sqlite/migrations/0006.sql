@@ -88,12 +88,15 @@ CREATE TABLE queue_pushes (
 -- Which of them are old.
 CREATE INDEX queue_pushes_by_age ON queue_pushes (created_ms);
 
--- What is attached to a queue. Without `active` it is what was, so that it can be brought back.
+-- What is attached to a queue. Without `active` it is what was, so that it can be brought back. `vain` counts jobs
+-- that failed before they asked for a message, one after another; no job is made before `start_after_ms`.
 CREATE TABLE attachments (
     queue_id          INTEGER PRIMARY KEY,
     version           INTEGER NOT NULL,
     active            INTEGER NOT NULL,
-    max_parallel_jobs INTEGER NOT NULL
+    max_parallel_jobs INTEGER NOT NULL,
+    vain              INTEGER NOT NULL DEFAULT 0,
+    start_after_ms    INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- Versions never change. Each is one reference to its spec; the payload is the arguments of its jobs.

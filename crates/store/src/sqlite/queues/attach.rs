@@ -106,6 +106,43 @@ pub(super) fn forget_all(w: &mut Writing<'_>, account: AccountId, queue: QueueId
     Ok(())
 }
 
+/// Pause after the first job that failed before it asked for a message; it doubles with each further one ...
+const VAIN_PAUSE_MS: i64 = 1_000;
+/// ... so many times.
+const VAIN_DOUBLINGS: u32 = 6;
+
+/// A job of this version failed before it asked for a message: the next one will not fare better soon. Those that
+/// were started together count once.
+pub(super) fn started_in_vain(
+    w: &Writing<'_>,
+    queue: QueueId,
+    version: u32,
+    now: Timestamp,
+) -> Result<()> {
+    let vain: Option<u32> = w
+        .db
+        .prepare_cached(
+            "UPDATE attachments SET vain = vain + 1 WHERE queue_id = ?1 AND version = ?2 AND start_after_ms <= ?3 RETURNING vain",
+        )?
+        .query_row((queue.0, version, now.0), |row| row.get(0))
+        .optional()?;
+    if let Some(vain) = vain {
+        let pause = VAIN_PAUSE_MS << vain.saturating_sub(1).min(VAIN_DOUBLINGS);
+        w.db.prepare_cached("UPDATE attachments SET start_after_ms = ?2 WHERE queue_id = ?1")?
+            .execute([queue.0, now.0.saturating_add(pause)])?;
+    }
+    Ok(())
+}
+
+/// A job asked for messages: jobs can be made again.
+pub(super) fn started_well(w: &Writing<'_>, queue: QueueId) -> Result<()> {
+    w.db.prepare_cached(
+        "UPDATE attachments SET vain = 0, start_after_ms = 0 WHERE queue_id = ?1 AND vain > 0",
+    )?
+    .execute([queue.0])?;
+    Ok(())
+}
+
 /// See `QueueStore::attachment_end`.
 pub(in super::super) fn end(
     w: &mut Writing<'_>,
@@ -154,7 +191,7 @@ pub(in super::super) fn rollback(
             None => format!("an earlier version of the attachment of queue {name}"),
         })
     })?;
-    w.db.prepare_cached("UPDATE attachments SET version = ?2, active = 1 WHERE queue_id = ?1")?
+    w.db.prepare_cached("UPDATE attachments SET version = ?2, active = 1, vain = 0, start_after_ms = 0 WHERE queue_id = ?1")?
         .execute((queue.0, version))?;
     w.wake(queue);
     Ok(version)

@@ -118,6 +118,7 @@ fn begin_attempt(w: &mut Writing<'_>, exchange: &Exchange, handler: &mut Handler
     if handler.holds > 0 {
         release::give_back_all(w, handler.queue, exchange.jid)?;
     }
+    attach::started_well(w, handler.queue)?;
     (handler.attempt, handler.seq, handler.holds) = (exchange.attempt.0, -1, 0);
     w.db.prepare_cached(
         "UPDATE handler_jobs SET attempt = ?2, seq = -1, holds = 0 WHERE jid = ?1",

@@ -21,7 +21,7 @@ pub(in super::super) fn needed(
                     (SELECT count(*) FROM (SELECT 1 FROM queue_ready WHERE queue_id = a.queue_id AND suspect = 0 AND at_ms <= ?1 LIMIT ?2)) +
                     (SELECT count(*) FROM (SELECT 1 FROM queue_ready WHERE queue_id = a.queue_id AND suspect = 1 AND at_ms <= ?1 LIMIT ?2))
                FROM attachments AS a CROSS JOIN queues AS q ON q.id = a.queue_id
-              WHERE a.active = 1 AND a.max_parallel_jobs > 0 AND q.paused = 0 AND q.count > q.leased",
+              WHERE a.active = 1 AND a.max_parallel_jobs > 0 AND a.start_after_ms <= ?1 AND q.paused = 0 AND q.count > q.leased",
         )?;
         let mut found = ready.query((now.0, ready_cap))?;
         while let Some(row) = found.next()? {

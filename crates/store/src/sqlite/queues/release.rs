@@ -76,6 +76,8 @@ struct Over {
     version: u32,
     deleted: bool,
     holds: u32,
+    /// It never asked for a message.
+    is_fresh: bool,
     /// None if the job was queued again.
     finished: Option<Timestamp>,
     failure: Option<Failure>,
@@ -83,7 +85,7 @@ struct Over {
 
 fn find(w: &Writing<'_>, jid: Jid) -> Result<Option<Over>> {
     let mut statement = w.db.prepare_cached(
-        "SELECT h.queue_id, h.version, h.holds, q.account_id, q.deleted, j.finished_ms, o.failure
+        "SELECT h.queue_id, h.version, h.holds, q.account_id, q.deleted, j.finished_ms, o.failure, h.seq
            FROM handler_jobs AS h LEFT JOIN queues AS q ON q.id = h.queue_id LEFT JOIN jobs AS j ON j.jid = h.jid
            LEFT JOIN job_outcomes AS o ON o.jid = h.jid WHERE h.jid = ?1",
     )?;
@@ -100,6 +102,7 @@ fn find(w: &Writing<'_>, jid: Jid) -> Result<Option<Over>> {
         deleted: row.get::<_, Option<bool>>(4)?.unwrap_or(true),
         finished: row.get::<_, Option<i64>>(5)?.map(Timestamp),
         failure: rows::failure(row, 6)?,
+        is_fresh: row.get::<_, i64>(7)? < 0,
     }))
 }
 
@@ -124,6 +127,13 @@ fn release_one(
             w.wake(over.queue);
             released.queues.push(over.queue);
         }
+    }
+    let own_fault = over.failure.as_ref().is_some_and(is_own_fault);
+    if let Some(now) = now
+        && over.is_fresh
+        && own_fault
+    {
+        attach::started_in_vain(w, over.queue, over.version, now)?;
     }
     if over.finished.is_some() {
         w.db.prepare_cached("DELETE FROM handler_jobs WHERE jid = ?1")?
