@@ -225,6 +225,8 @@ def _fill_files(make: Callable[[int], int], megabytes: int) -> NoReturn:
         for _ in range(megabytes):
             os.write(descriptor, _BLOCK)
         number += 1
+        # Files are looked at once a second. Faster, it would have all its descriptors before that.
+        time.sleep(0.05)
 
 
 def one_file() -> None:
