@@ -11,7 +11,7 @@ from typing import Any
 from ._errors import CloudException
 from ._failures import rebuilt
 from ._frames import Bytes
-from ._pickling import Pickled, Pickler
+from ._pickling import PROTOCOL, Pickled, Pickler
 from ._queue_errors import HandlerCrashed
 from ._queue_wire import JSON, PICKLE, Delivered, blob_body_frame, body_frame
 from ._session import Session
@@ -45,6 +45,10 @@ def from_json(data: Bytes) -> Any:
     return value if end == len(text) else _decoder.decode(text)
 
 
+PLAIN_BYTES = 16 * 1024
+"""Bytes up to so many need no second look: JSON cannot say them, and their pickle is no blob."""
+
+
 class Encoder:
     """Makes bodies of values. For one thread."""
 
@@ -62,6 +66,8 @@ class Encoder:
 
     def frame(self, value: Any, name: str = "the message") -> bytes:
         """The frame of a value, called `name` in a PicklingError, or a CloudException if it is too large."""
+        if type(value) is bytes and len(value) < PLAIN_BYTES:
+            return body_frame(PICKLE, pickle.dumps(value, PROTOCOL))
         try:
             data = _to_json(value).encode()
         except (TypeError, ValueError, RecursionError):
