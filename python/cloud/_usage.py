@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime, timezone
-from typing import Any, NamedTuple, Union
+from typing import Any, Callable, NamedTuple, Union
 from urllib.parse import urlencode
 
 from ._figures import table
@@ -127,19 +127,19 @@ def _figures(found: UsageSum | UsageRow) -> list[str]:
 
 
 def usage(
-    session: Session,
+    session: Callable[[], Session],
     start: Day | None,
     end: Day | None,
     group_by: str | Iterable[str] | None,
     all_accounts: bool,
 ) -> UsageReport:
-    """Asks for the sums."""
+    """Asks for the sums. What is wrong with the arguments is said before a server or a key is looked for."""
     groups = _groups(group_by)
     query = {"from": _day("start", start), "to": _day("end", end), "group_by": ",".join(groups)}
     if all_accounts:
         query["all_accounts"] = "true"
     text = urlencode({name: value for name, value in query.items() if value})
-    reply = session.connection.json("GET", f"/v1/usage?{text}" if text else "/v1/usage")
+    reply = session().connection.json("GET", f"/v1/usage?{text}" if text else "/v1/usage")
     rows = [UsageRow._make((*map(row.get, GROUPS), *_sum(row))) for row in reply["rows"]]
     return UsageReport(reply["from"], reply["to"], groups, reply["currency"], _sum(reply["total"]), rows)
 

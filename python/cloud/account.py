@@ -81,4 +81,4 @@ def usage(
     -       1,204       0.803      0.512  0.0402
     total   2,016      40.920     39.416  5.2554
     """
-    return _usage.usage(current()._session(), start, end, group_by, all_accounts)
+    return _usage.usage(current()._session, start, end, group_by, all_accounts)
