@@ -326,7 +326,7 @@ async fn results(store: &SqliteStore, account: AccountId, jobs: usize) {
         .job_list(account, picloud_store::JobFilter::default(), 1)
         .await
         .expect("a page");
-    let last = listed[0].jid.0;
+    let last = listed.jobs[0].jid.0;
     let first = last - i64::try_from(jobs).expect("few") + 1;
     let mut next = first;
     while next <= last {

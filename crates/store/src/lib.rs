@@ -12,6 +12,7 @@ mod error;
 mod model;
 mod objects;
 mod queues;
+mod sessions;
 pub mod sqlite;
 mod usage;
 mod volumes;
@@ -20,6 +21,7 @@ pub use error::StoreError;
 pub use model::*;
 pub use objects::*;
 pub use queues::*;
+pub use sessions::*;
 pub use usage::*;
 pub use volumes::*;
 
@@ -36,7 +38,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// See the module's documentation. Every verb that names an account sees only that account's
 /// things; another's are as absent as those that never were.
 #[async_trait]
-pub trait Store: QueueStore {
+pub trait Store: QueueStore + SessionStore {
     // Settings of the installation.
 
     /// The value under `name`, after storing `value` there if there was none. Used for secrets
@@ -180,13 +182,9 @@ pub trait Store: QueueStore {
         account: AccountId,
         jid: Jid,
     ) -> Result<(picloud_types::Payload, picloud_types::Payload)>;
-    /// A page of jobs, newest first.
-    async fn job_list(
-        &self,
-        account: AccountId,
-        filter: JobFilter,
-        limit: u32,
-    ) -> Result<Vec<JobDetail>>;
+    /// A page of jobs, newest first, at most `limit`. It comes in bounded time however many jobs there are: where
+    /// those asked for are rare it may have fewer, even none, and say where to go on.
+    async fn job_list(&self, account: AccountId, filter: JobFilter, limit: u32) -> Result<JobPage>;
     /// Jobs per state over all accounts, for metrics.
     async fn job_counts(&self) -> Result<Vec<(picloud_types::JobState, u64)>>;
     /// The attempt's account, if the job is claimed or processing in exactly this attempt: what makes a job token good.

@@ -296,6 +296,11 @@ pub struct JobDetail {
     pub core_ms: Option<u64>,
     pub cost_pico: Option<u64>,
     pub parent: Option<Jid>,
+    pub map: Option<JobMap>,
+    /// What it was to wait for when it was made. Filled by `job_find` only.
+    pub depends_on: JidSet,
+    /// The last 100 earlier attempts, oldest first. Filled by `job_find` only.
+    pub past_attempts: Vec<AttemptPast>,
     pub worker: Option<WorkerId>,
     /// None once the worker is forgotten.
     pub worker_about: Option<WorkerAbout>,
@@ -323,8 +328,56 @@ pub struct JobFilter {
     pub function: Option<String>,
     /// Whose messages they handle.
     pub queue: Option<QueueName>,
+    pub core_type: Option<String>,
     pub parent: Option<Jid>,
+    /// First job of a map.
+    pub map: Option<Jid>,
+    /// Made then or later.
+    pub created_from: Option<Timestamp>,
+    /// Made before.
+    pub created_until: Option<Timestamp>,
+    /// Is in the function's name, the label or the error.
+    pub text: Option<String>,
+    /// One row a map, with its statuses.
+    pub grouped: bool,
     pub before: Option<Jid>,
+}
+
+/// A page of jobs.
+#[derive(Clone, Debug, Default)]
+pub struct JobPage {
+    pub jobs: Vec<JobDetail>,
+    /// Where to go on; none when all has been looked at.
+    pub next: Option<Jid>,
+}
+
+/// The map a job is part of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobMap {
+    pub first: Jid,
+    pub count: u64,
+    /// Jobs by state, in grouped lists only.
+    pub states: Option<Vec<(JobState, u64)>>,
+}
+
+/// An attempt that began and did not end its job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptPast {
+    pub attempt: Attempt,
+    pub worker_name: Option<String>,
+    pub started: Option<Timestamp>,
+    pub ended: Timestamp,
+    /// Why: the worker was lost (or stopped), or gave it back.
+    pub because: AttemptEnd,
+}
+
+/// Why an attempt ended without its job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptEnd {
+    /// The worker's life ended, or its lease ran out.
+    WorkerEnded,
+    /// The worker gave it back.
+    GivenBack,
 }
 
 /// A part of a stream.

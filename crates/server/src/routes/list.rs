@@ -38,18 +38,13 @@ pub(super) async fn list(
         queue: queue(query.queue.as_deref())?,
         parent: query.parent.map(Jid),
         before: query.before.map(Jid),
+        ..JobFilter::default()
     };
-    let found = app.store.job_list(caller.account, filter, limit).await?;
-    let is_last = found.len() < limit as usize;
-    let next = if is_last {
-        None
-    } else {
-        found.last().map(|d| d.jid.0)
-    };
+    let page = app.store.job_list(caller.account, filter, limit).await?;
     let now = now();
     json(JobList {
-        jobs: found.iter().map(|detail| row(detail, now)).collect(),
-        next,
+        jobs: page.jobs.iter().map(|detail| row(detail, now)).collect(),
+        next: page.next.map(|jid| jid.0),
     })
 }
 

@@ -72,6 +72,7 @@ pub async fn a_deleted_job_is_unknown_to_every_verb(store: &dyn Store) {
             .job_list(ada, JobFilter::default(), 10)
             .await
             .expect("a read")
+            .jobs
             .is_empty()
     );
     assert!(

@@ -70,7 +70,10 @@ pub async fn another_accounts_jobs_are_unknown_to_every_verb(store: &dyn Store) 
         .job_list(eve, JobFilter::default(), 10)
         .await
         .expect("a page");
-    assert_eq!(page.iter().map(|job| job.jid.0).collect::<Vec<_>>(), [3]);
+    assert_eq!(
+        page.jobs.iter().map(|job| job.jid.0).collect::<Vec<_>>(),
+        [3]
+    );
     let children = JobFilter {
         function: Some(String::new()),
         ..JobFilter::default()
@@ -80,6 +83,7 @@ pub async fn another_accounts_jobs_are_unknown_to_every_verb(store: &dyn Store) 
             .job_list(eve, children, 10)
             .await
             .expect("a page")
+            .jobs
             .len(),
         1
     );

@@ -10,7 +10,7 @@ async fn list(world: &World<'_>, filter: JobFilter) -> Vec<i64> {
         .job_list(world.account, filter, 100)
         .await
         .expect("a page");
-    page.into_iter().map(|job| job.jid.0).collect()
+    page.jobs.into_iter().map(|job| job.jid.0).collect()
 }
 
 pub async fn pages_go_from_new_to_old(store: &dyn Store) {
@@ -26,7 +26,8 @@ pub async fn pages_go_from_new_to_old(store: &dyn Store) {
         let page = store
             .job_list(world.account, filter, 3)
             .await
-            .expect("a page");
+            .expect("a page")
+            .jobs;
         let Some(last) = page.last() else { break };
         before = Some(last.jid);
         pages.push(page.iter().map(|job| job.jid.0).collect::<Vec<_>>());

@@ -24,6 +24,7 @@ pub mod queue_handlers;
 pub mod queues;
 pub mod report;
 pub mod samples;
+pub mod sessions;
 pub mod submit;
 pub mod upkeep;
 pub mod usage;
@@ -245,6 +246,19 @@ macro_rules! store_contract {
                 a_job_killed_in_the_queue_keeps_the_series_of_its_last_attempt,
                 a_running_job_shows_its_last_samples_peaks_and_ports,
                 samples_go_with_their_job,
+            ],
+            sessions: [
+                a_password_is_found_by_the_name_of_its_account,
+                a_session_is_found_by_its_token_until_it_ends,
+                using_a_session_moves_its_end_on,
+                sessions_are_listed_last_used_first_and_ended_by_number,
+                sessions_and_links_of_accounts_are_apart,
+                a_new_password_ends_the_other_sessions,
+                of_too_many_sessions_those_used_least_lately_end,
+                a_link_is_looked_at_and_used_once,
+                a_link_that_has_ended_lets_nobody_in,
+                a_link_may_set_the_password_which_ends_other_sessions,
+                a_sweep_removes_what_has_ended,
             ],
             submit: [
                 ids_follow_one_another,

@@ -280,7 +280,7 @@ pub async fn handler_jobs_are_jobs_like_others(store: &dyn Store) {
         ..JobFilter::default()
     };
     let page = store.job_list(q.account, handler_jobs.clone(), 9).await;
-    let page = page.expect("a page");
+    let page = page.expect("a page").jobs;
     let mut listed: Vec<_> = page.iter().map(|job| job.jid).collect();
     listed.reverse();
     assert_eq!(listed, jids);
@@ -295,6 +295,7 @@ pub async fn handler_jobs_are_jobs_like_others(store: &dyn Store) {
             .job_list(q.account, of_another, 9)
             .await
             .expect("a page")
+            .jobs
             .is_empty()
     );
     let both = JobFilter {
@@ -304,7 +305,7 @@ pub async fn handler_jobs_are_jobs_like_others(store: &dyn Store) {
         ..handler_jobs
     };
     let page = store.job_list(q.account, both, 9).await.expect("a page");
-    assert_eq!(page.len(), 1);
+    assert_eq!(page.jobs.len(), 1);
     let kill = [jids[1]].into_iter().collect();
     let killed = store.job_kill(q.account, Some(kill), NOW).await;
     assert_eq!(killed.expect("killed").killed, 1);

@@ -52,7 +52,7 @@ pub(super) fn find(db: &Connection, id: AccountId) -> Result<Option<Account>> {
     Ok(statement.query_row([id.0], account).optional()?)
 }
 
-fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
+pub(super) fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
     Ok(Account {
         id: AccountId(row.get(0)?),
         name: row.get(1)?,

@@ -5,7 +5,7 @@ use super::{
     readers::Reader,
     rows,
 };
-use crate::{JobDetail, JobFilter, Result};
+use crate::{JobFilter, JobPage, Result};
 use picloud_types::{AccountId, JobState, QueueName};
 use rusqlite::{Connection, named_params};
 
@@ -28,7 +28,7 @@ pub(super) fn list(
     account: AccountId,
     filter: &JobFilter,
     limit: u32,
-) -> Result<Vec<JobDetail>> {
+) -> Result<JobPage> {
     let sql = query(filter, walk(&reader.db, account, filter)?);
     let mut details = Vec::new();
     {
@@ -47,7 +47,10 @@ pub(super) fn list(
             details.push(look::detail(row)?);
         }
     }
-    look::complete(reader, details)
+    let jobs = look::complete(reader, details)?;
+    let full = jobs.len() >= limit as usize;
+    let next = jobs.last().filter(|_| full).map(|last| last.jid);
+    Ok(JobPage { jobs, next })
 }
 
 /// A bit per state; none is all.

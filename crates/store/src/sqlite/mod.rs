@@ -48,6 +48,8 @@ mod rows;
 mod samples;
 #[cfg(test)]
 mod scale;
+mod session_verbs;
+mod sessions;
 mod specs;
 mod submit;
 mod sync;

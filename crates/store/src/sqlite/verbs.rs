@@ -7,9 +7,9 @@ use super::{
 };
 use crate::{
     Account, AttemptOf, Backlog, BucketSums, Claimed, Ended, JobDetail, JobFilter, JobLive,
-    JobResult, Key, Kill, Object, ObjectFilter, ObjectNew, ObjectPage, OutputSlice, Pick, Progress,
-    Report, Reported, Result, Series, SpecRow, StatusRun, Store, Submission, Submitted, TreeNew,
-    UsageFilter, UsageSums, VolumeNew, Worker, WorkerNew, WorkerRegistered,
+    JobPage, JobResult, Key, Kill, Object, ObjectFilter, ObjectNew, ObjectPage, OutputSlice, Pick,
+    Progress, Report, Reported, Result, Series, SpecRow, StatusRun, Store, Submission, Submitted,
+    TreeNew, UsageFilter, UsageSums, VolumeNew, Worker, WorkerNew, WorkerRegistered,
 };
 use async_trait::async_trait;
 use picloud_types::{
@@ -237,12 +237,7 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn job_list(
-        &self,
-        account: AccountId,
-        filter: JobFilter,
-        limit: u32,
-    ) -> Result<Vec<JobDetail>> {
+    async fn job_list(&self, account: AccountId, filter: JobFilter, limit: u32) -> Result<JobPage> {
         self.read_synced(Size::Many, move |r| list::list(r, account, &filter, limit))
             .await
     }

@@ -63,6 +63,8 @@ const DAMAGE: &[(&str, &str)] = &[
     ("attachments without their version", "SELECT queue_id, version FROM attachments WHERE (queue_id, version) NOT IN (SELECT queue_id, version FROM attachment_versions)"),
     ("rates of queues that are gone", "SELECT queue_id, window_ms FROM queue_rates WHERE queue_id NOT IN (SELECT id FROM queues)"),
     ("queues of specs", "SELECT id, queue FROM specs WHERE queue IS NOT json_extract(json, '$.queue')"),
+    ("sessions and links of no account", "SELECT id, account_id FROM sessions WHERE account_id NOT IN (SELECT id FROM accounts)
+        UNION ALL SELECT 0, account_id FROM sign_in_links WHERE account_id NOT IN (SELECT id FROM accounts)"),
     ("numbers of messages that were not given out", "SELECT id, 0 FROM messages WHERE id >= (SELECT next FROM sequences WHERE name = 'message')"),
     ("ids that were not given out", "SELECT jid, 0 FROM jobs WHERE jid >= (SELECT next FROM sequences WHERE name = 'jid')"),
 ];

@@ -64,7 +64,7 @@ async fn a_file_of_a_newer_picloud_is_refused_and_left_alone() {
             refused,
             StoreError::TooNew {
                 found: 77,
-                known: 6
+                known: 7
             }
         ),
         "{refused}"
@@ -160,7 +160,8 @@ async fn a_file_of_format_1_opens_with_everything_in_it() {
     let page = store
         .job_list(account, JobFilter::default(), 100)
         .await
-        .expect("a page");
+        .expect("a page")
+        .jobs;
     let seen: Vec<_> = page.iter().map(|job| (job.jid.0, job.state)).collect();
     let expected = [
         (6, JobState::Waiting),

@@ -48,7 +48,7 @@ async fn a_file_of_format_6_opens_with_its_queues() {
         ..JobFilter::default()
     };
     let jobs = store.job_list(account, filter, 9).await.expect("a page");
-    assert_eq!(jobs[0].jid, Jid(7));
+    assert_eq!(jobs.jobs[0].jid, Jid(7));
     let settled = Settled {
         id: 3,
         handled_us: 1,

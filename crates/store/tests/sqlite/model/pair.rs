@@ -398,7 +398,8 @@ impl<'s> Pair<'s> {
             .store
             .job_list(self.account(), filter, 1000)
             .await
-            .expect("a page");
+            .expect("a page")
+            .jobs;
         let stored: Vec<_> = page
             .iter()
             .rev()
