@@ -1,0 +1,68 @@
+// Hints that something changed: one event stream for the whole page. A hint says what to ask again, never what to show.
+
+export type Topic = "jobs" | "queues" | "workers";
+const TOPICS: readonly Topic[] = ["jobs", "queues", "workers"];
+
+type Listener = () => void;
+const listeners = new Map<Topic, Set<Listener>>(TOPICS.map((topic) => [topic, new Set()]));
+const watchers = new Set<(connected: boolean) => void>();
+
+let source: EventSource | undefined;
+let connected = false;
+let retry: number | undefined;
+let wait = 500;
+const WAIT_MAX_MS = 10_000;
+
+function tell(now: boolean): void {
+  if (now === connected) return;
+  connected = now;
+  for (const watcher of watchers) watcher(now);
+}
+
+function open(): void {
+  const opened = new EventSource("/v1/changes");
+  source = opened;
+  opened.onopen = () => {
+    wait = 500;
+    tell(true);
+  };
+  for (const topic of TOPICS) {
+    opened.addEventListener(topic, () => {
+      for (const listener of listeners.get(topic) ?? []) listener();
+    });
+  }
+  // A browser gives up for good on some failures, such as a proxy's 502; so each one is started over here.
+  opened.onerror = () => {
+    opened.close();
+    if (source !== opened) return;
+    tell(false);
+    retry = window.setTimeout(open, wait);
+    wait = Math.min(wait * 2, WAIT_MAX_MS);
+  };
+}
+
+/** Begins to listen; called once somebody is signed in. */
+export function startChanges(): void {
+  stopChanges();
+  open();
+}
+
+export function stopChanges(): void {
+  window.clearTimeout(retry);
+  source?.close();
+  source = undefined;
+  tell(false);
+}
+
+/** Calls `listener` at every hint about `topic`, until the returned function is called. */
+export function onChange(topic: Topic, listener: Listener): () => void {
+  listeners.get(topic)?.add(listener);
+  return () => listeners.get(topic)?.delete(listener);
+}
+
+/** Calls `watcher` when the connection comes and goes. */
+export function onConnection(watcher: (connected: boolean) => void): () => void {
+  watchers.add(watcher);
+  watcher(connected);
+  return () => watchers.delete(watcher);
+}

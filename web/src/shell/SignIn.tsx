@@ -1,0 +1,5 @@
+import type { Session } from "../api/types";
+
+export function SignIn(_: { onEnter: (session: Session) => void }) {
+  return null;
+}
