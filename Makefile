@@ -14,6 +14,7 @@ demo: build ## photographs through a pipeline of queues on a private server, whi
 	@scripts/demo.sh
 
 test: build ## every test; ends with a summary
+	@scripts/setup-browser.sh
 	@.venv/bin/python scripts/test.py
 
 bench: build ## the benchmarks as a table, peers beside us where they are installed

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Builds the binary and puts it into .venv, beside the package `cloud` that scripts/setup.sh linked
-# there. `pip install .` makes the same from a wheel; this way an edit of Python needs no build.
+# Builds the dashboard and the binary that carries it, and puts the binary into .venv, beside the package `cloud`
+# that scripts/setup.sh linked there. `pip install .` makes the same from a wheel; this way an edit of Python needs
+# no build.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+scripts/web.sh
 cargo build --release --locked --package picloud-cli --bin picloud
 
 # A copy and no link: the binary takes the interpreter it lies beside as the default for jobs. It

@@ -14,6 +14,8 @@ run cargo test --release --locked --quiet --package xtask
 run $venv/bin/ruff format --check .
 run $venv/bin/ruff check .
 run $venv/bin/mypy --cache-dir=/dev/null
+[ -f web/src/api/schema.ts ] || npm run --silent --prefix web api >/dev/null
+run npm run --silent --prefix web check
 if command -v cargo-deny >/dev/null; then
     run cargo deny --locked check
 else

@@ -8,6 +8,9 @@ missing=()
 command -v cc >/dev/null || missing+=(build-essential)
 command -v git >/dev/null || missing+=(git)
 command -v python3 >/dev/null || missing+=(python3)
+# The dashboard is built with Node.
+command -v node >/dev/null || missing+=(nodejs)
+command -v npm >/dev/null || missing+=(npm)
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 # One test watches system calls. Nobody who only builds is stopped for that.
 [ "$(id -u)" != 0 ] || command -v strace >/dev/null || missing+=(strace)
@@ -34,6 +37,15 @@ found=$(cargo --version | cut -d' ' -f2)
 printf '%s\n%s\n' "$wanted" "${found%%-*}" | sort -V -C ||
     fail "cargo is $found; picloud needs Rust $wanted or newer" "rustup update stable"
 
+# --- Node's packages of the dashboard, as web/package-lock.json has them.
+[ "$(node --version | sed 's/^v\([0-9]*\).*/\1/')" -ge 18 ] || fail "node is $(node --version); the dashboard is built with 18 or newer"
+if ! cmp -s web/package-lock.json web/node_modules/.installed; then
+    say "installing the dashboard's packages into web/node_modules"
+    # Programs that packages would run while they are installed are not needed: what is native comes as a package of its own.
+    npm ci --silent --no-fund --no-audit --ignore-scripts --prefix web
+    cp web/package-lock.json web/node_modules/.installed
+fi
+
 # --- .venv with the package's dependencies and what tests and the demo use.
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' || fail "python3 is older than 3.9"
 if [ ! -x $venv/bin/python ] || ! $venv/bin/python -c '' 2>/dev/null; then
@@ -50,9 +62,9 @@ if ! cmp -s pyproject.toml $stamp; then
 fi
 
 # --- Two servers that speak S3's protocol, for tests of contents in S3: one answers ranges as S3 does, the
-# other checks signatures. Whoever only builds needs neither, nor Node.
+# other checks signatures. Whoever only builds needs neither.
 s3=target/tools/s3
-if [ ! -x $s3/node_modules/.bin/s3rver ] && command -v npm >/dev/null; then
+if [ ! -x $s3/node_modules/.bin/s3rver ]; then
     say "installing S3 servers for tests into $s3"
     npm install --silent --no-fund --no-audit --ignore-scripts --prefix $s3 s3rver@3.7.1
 fi

@@ -18,6 +18,7 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 
 NEXTEST_SUMMARY = re.compile(r"Summary \[.*?\] .*?tests? run: (.*)")
 LIBTEST_SUMMARY = re.compile(r"test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored")
+VITEST_SUMMARY = re.compile(r"^\s*Tests\s+(.*) \(\d+\)$")
 PYTEST_SUMMARY = re.compile(r"^=* ?(?=\d+ (?:passed|failed|error|skipped))(.*) in [\d.]+s")
 FAILURE = re.compile(r"^\s*(?:(?:FAIL|TIMEOUT|SIG\w+|ABORT|LEAK-FAIL) \[.*?\] \(.*?\)|FAILED|ERROR) (.*)")
 LIBTEST_FAILURE = re.compile(r"^test (\S+) \.\.\. FAILED$")
@@ -68,7 +69,7 @@ class Suite:
             self.passed += passed
             self.failed += failed
             self.skipped += skipped
-        elif found := NEXTEST_SUMMARY.search(line) or PYTEST_SUMMARY.search(line):
+        elif found := NEXTEST_SUMMARY.search(line) or VITEST_SUMMARY.search(line) or PYTEST_SUMMARY.search(line):
             for number, word in re.findall(r"(\d+) (\w+)", found.group(1)):
                 if word == "passed":
                     self.passed += int(number)
@@ -101,7 +102,8 @@ def suites() -> list[Suite]:
     names = sorted(
         path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and any(path.rglob("test_*.py"))
     )
-    return [Suite("rust", rust)] + [Suite(name, [*python, f"tests/{name}"]) for name in names]
+    web = ["npm", "run", "--silent", "--prefix", "web", "test", "--", "--reporter=default"]
+    return [Suite("rust", rust), Suite("web", web)] + [Suite(name, [*python, f"tests/{name}"]) for name in names]
 
 
 def main() -> int:
