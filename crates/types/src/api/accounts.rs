@@ -63,6 +63,7 @@ pub struct Key {
 
 /// `GET /v1/keys`.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = ApiKeys)]
 pub struct Keys {
     pub keys: Vec<Key>,
 }

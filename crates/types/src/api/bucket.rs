@@ -90,6 +90,7 @@ pub enum ListEntry {
 /// `POST /v1/bucket/info`, at most 1,000 keys. The reply is a list: null for those that are not there.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ObjectsRequest)]
 pub struct InfoRequest {
     pub keys: Vec<ObjectKey>,
     /// Whether to compute the MD5s that nobody asked for before, which reads the contents.
@@ -100,6 +101,7 @@ pub struct InfoRequest {
 /// Some objects, at most 1,000.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ObjectKeys)]
 pub struct Keys {
     pub keys: Vec<ObjectKey>,
 }
