@@ -8,6 +8,8 @@ export class Refusal extends Error {
     readonly status: number,
     message: string,
     readonly hint: string | undefined,
+    /** Seconds until it makes sense to try again, where the server says so. */
+    readonly waitSeconds?: number,
   ) {
     super(message);
   }
@@ -21,6 +23,11 @@ export function useToken(token: string): void {
   csrfToken = token;
 }
 
+/** The header that every request that changes something carries. */
+export function tokenHeader(): [string, string] {
+  return ["X-CSRF-Token", csrfToken];
+}
+
 /** What to do when the server says that the session is over. */
 export function whenSignedOut(act: () => void): void {
   onSignedOut = act;
@@ -28,7 +35,7 @@ export function whenSignedOut(act: () => void): void {
 
 const guard: Middleware = {
   onRequest({ request }) {
-    if (request.method !== "GET") request.headers.set("X-CSRF-Token", csrfToken);
+    if (request.method !== "GET") request.headers.set(...tokenHeader());
     return request;
   },
   async onResponse({ response, schemaPath }) {
@@ -56,7 +63,10 @@ export async function refusal(response: Response): Promise<Refusal> {
   } catch {
     // A proxy may have answered in its own words; the status has to do.
   }
-  return new Refusal(response.status, message, hint);
+  const wait = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
+  return Number.isNaN(wait)
+    ? new Refusal(response.status, message, hint)
+    : new Refusal(response.status, message, hint, wait);
 }
 
 /** The API: `api.GET("/v1/jobs", { params: { query: … } })`. Answers are checked by their types; refusals are thrown. */
@@ -72,7 +82,7 @@ export function data<T>(answer: { data?: T }): T {
 /** Any other path of the API, for answers that are not JSON. */
 export async function raw(path: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers);
-  if (init.method && init.method !== "GET") headers.set("X-CSRF-Token", csrfToken);
+  if (init.method && init.method !== "GET") headers.set(...tokenHeader());
   let response: Response;
   try {
     response = await fetch(path, { ...init, headers, credentials: "same-origin" });
