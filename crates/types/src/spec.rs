@@ -1,6 +1,6 @@
 //! What to run and under which conditions: the part of a job that a whole map shares.
 
-use crate::{Hash, limits};
+use crate::{Hash, limits, result_form::ResultForm};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -53,6 +53,9 @@ pub struct JobSpec {
     /// The queue whose messages the job handles; set by the server for handler jobs only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<crate::QueueName>,
+    /// How its result is written down.
+    #[serde(default, skip_serializing_if = "ResultForm::is_default")]
+    pub result: ResultForm,
     /// Lower runs earlier; at least 1.
     #[serde(default = "default_priority")]
     pub priority: i32,

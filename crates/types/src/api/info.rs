@@ -58,6 +58,15 @@ pub struct JobInfo {
     /// What those cost, in the installation's currency.
     pub cost: Option<f64>,
     pub parent_jid: Option<Jid>,
+    /// The map it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map: Option<super::jobs::MapRow>,
+    /// The jobs it was to wait for.
+    #[serde(default, skip_serializing_if = "JidSet::is_empty")]
+    pub depends_on: JidSet,
+    /// Earlier attempts that began and did not end the job, oldest first; at most the last 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_attempts: Vec<AttemptEnded>,
     pub worker: Option<String>,
     /// What the worker confines it by, once one has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,6 +87,54 @@ pub struct JobInfo {
     pub args_pickle: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
+    /// The same as data; none of jobs from before there was any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile_calls: Option<ProfileCalls>,
+}
+
+/// What a profile counted. Times in seconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProfileCalls {
+    pub functions: Vec<ProfileFunction>,
+    pub edges: Vec<ProfileEdge>,
+}
+
+/// One function.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProfileFunction {
+    pub file: String,
+    /// 0 for what is built in.
+    pub line: u32,
+    pub name: String,
+    pub calls: u64,
+    /// Calls that were not made from within the function itself.
+    pub primitive_calls: u64,
+    /// Spent in the function, without what it called.
+    pub own_s: f64,
+    /// Spent in the function and all it called.
+    pub total_s: f64,
+}
+
+/// Calls of one function by another; both are places in `functions`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProfileEdge {
+    pub caller: u32,
+    pub callee: u32,
+    pub calls: u64,
+    pub own_s: f64,
+    pub total_s: f64,
+}
+
+/// An attempt that did not end its job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AttemptEnded {
+    pub attempt: u32,
+    /// Name of the worker.
+    pub worker: Option<String>,
+    pub started: Option<Timestamp>,
+    pub ended: Timestamp,
+    /// In words, such as "its worker was lost".
+    pub because: String,
 }
 
 /// A running job at the moment of its last sample.

@@ -153,7 +153,7 @@ pub struct Deleted {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
-    /// Only jobs with this status.
+    /// Only jobs with one of these statuses: names with commas between.
     #[serde(default)]
     pub status: Option<String>,
     /// Only jobs with exactly this label.
@@ -165,9 +165,27 @@ pub struct ListQuery {
     /// Only jobs that handle the messages of this queue.
     #[serde(default)]
     pub queue: Option<String>,
+    /// Only jobs for cores of this type.
+    #[serde(default)]
+    pub core_type: Option<String>,
     /// Only jobs made by this job.
     #[serde(default)]
     pub parent: Option<i64>,
+    /// Only jobs of the map that begins with this job.
+    #[serde(default)]
+    pub map: Option<i64>,
+    /// Only jobs made then or later, and only those made before, in milliseconds since 1970.
+    #[serde(default)]
+    pub created_from: Option<i64>,
+    #[serde(default)]
+    pub created_until: Option<i64>,
+    /// Only jobs with this in their function's name, their label or, from three characters on, what
+    /// went wrong. Upper and lower case are the same.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// One row for each map that has such jobs, that of its newest one; jobs of no map as always.
+    #[serde(default)]
+    pub grouped: bool,
     /// Only jobs with smaller ids: the `next` of the page before.
     #[serde(default)]
     pub before: Option<i64>,
@@ -195,6 +213,17 @@ pub struct JobRow {
     pub started: Option<Timestamp>,
     pub finished: Option<Timestamp>,
     pub runtime_ms: Option<f64>,
+    /// Processor time in user mode and in the kernel, once it has ended.
+    #[serde(default)]
+    pub cpu_user_ms: Option<f64>,
+    #[serde(default)]
+    pub cpu_system_ms: Option<f64>,
+    /// What it cost, in the installation's currency, once it has ended.
+    #[serde(default)]
+    pub cost: Option<f64>,
+    /// The map it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map: Option<MapRow>,
     /// The most memory seen in use, and allocations that failed, once it has ended.
     #[serde(default)]
     pub memory_peak_bytes: Option<u64>,
@@ -204,10 +233,22 @@ pub struct JobRow {
     pub error: Option<String>,
 }
 
+/// The map a job is part of: consecutive ids.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MapRow {
+    pub first: Jid,
+    /// Ids from `first` on. Some of their jobs may not be there yet, or deleted.
+    pub count: u64,
+    /// How many of its jobs have which status; only in grouped lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statuses: Option<std::collections::BTreeMap<String, u64>>,
+}
+
 /// Reply to `GET /v1/jobs`.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct JobList {
     pub jobs: Vec<JobRow>,
-    /// `before` of the next page; none on the last.
+    /// `before` of the next page; none when nothing older is left to look at. A page may have fewer jobs than
+    /// asked, even none, and a `next`: an answer does not take long, so a search for something rare comes in parts.
     pub next: Option<i64>,
 }

@@ -6,11 +6,14 @@
 pub mod accounts;
 pub mod blobs;
 pub mod bucket;
+pub mod crons;
 pub mod info;
 pub mod jobs;
+pub mod published;
 pub mod queues;
 pub mod results;
 pub mod service;
+pub mod sessions;
 pub mod usage;
 pub mod volumes;
 pub mod workers;
