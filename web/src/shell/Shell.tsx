@@ -1,4 +1,5 @@
 // The frame around every page: where one is, where one can go, whether what is seen is current.
+import { Fragment } from "preact";
 import { lazy, Suspense } from "preact/compat";
 import { useEffect, useState } from "preact/hooks";
 import { Link, Redirect, useLocation } from "wouter-preact";
@@ -10,6 +11,8 @@ import { PAGES, pageOf } from "../pages";
 import { Dialog } from "../ui/Dialog";
 import { Toasts } from "../ui/Notes";
 import "../ui/ui.css";
+import { Boundary } from "./Boundary";
+import { useHeadingFocus } from "./focus";
 import { shortcutsNow, useShortcuts } from "./keys";
 import { useSession } from "./session";
 import { setTheme, type Theme, theme } from "./theme";
@@ -27,6 +30,8 @@ export function Shell() {
   useEffect(() => {
     document.title = page ? `${page.title} · picloud` : "picloud";
   }, [page]);
+
+  useHeadingFocus(address, page?.path);
 
   if (!page) return <Redirect to="/jobs" replace />;
   const Shown = LOADED.get(page.path);
@@ -52,10 +57,13 @@ export function Shell() {
           </ul>
         </nav>
         <SideEnd onHelp={() => setHelp(true)} />
+        <Connection />
       </div>
       <main class="main" id="main" tabIndex={-1}>
         <Warning />
-        <Suspense fallback={null}>{Shown ? <Shown /> : null}</Suspense>
+        <Boundary place={address}>
+          <Suspense fallback={null}>{Shown ? <Shown /> : null}</Suspense>
+        </Boundary>
       </main>
       {help ? <Help onClose={() => setHelp(false)} /> : null}
       <Toasts />
@@ -65,14 +73,9 @@ export function Shell() {
 
 function SideEnd({ onHelp }: { onHelp: () => void }) {
   const { session } = useSession();
-  const [connected, setConnected] = useState(true);
   const [chosen, setChosen] = useState(theme());
-  useEffect(() => onConnection(setConnected), []);
   return (
     <div class="side-end">
-      <span class={connected ? "connection" : "connection off"} role="status">
-        {connected ? "live" : "not connected, trying again"}
-      </span>
       <label class="field">
         <span>Theme</span>
         <select
@@ -99,6 +102,31 @@ function SideEnd({ onHelp }: { onHelp: () => void }) {
   );
 }
 
+/** How long a connection may be away before it is worth a word; the first one takes a moment, too. */
+const AWAY_MS = 1_500;
+
+/** Whether what is shown is current. */
+function Connection() {
+  const [connected, setConnected] = useState(true);
+  useEffect(() => {
+    let timer: number | undefined;
+    const off = onConnection((now) => {
+      window.clearTimeout(timer);
+      if (now) setConnected(true);
+      else timer = window.setTimeout(() => setConnected(false), AWAY_MS);
+    });
+    return () => {
+      window.clearTimeout(timer);
+      off();
+    };
+  }, []);
+  return (
+    <p class={connected ? "connection" : "connection off"} role="status">
+      {connected ? "live" : "not connected, trying again"}
+    </p>
+  );
+}
+
 /** Jobs without a sandbox are the operator's risk, so nobody is to overlook them. */
 function Warning() {
   const service = useLive<ServiceInfo>("service", ["workers"], async (signal) =>
@@ -119,14 +147,14 @@ function Help({ onClose }: { onClose: () => void }) {
     <Dialog title="Keyboard shortcuts" onClose={onClose}>
       <dl class="facts" style={{ marginTop: "0.8rem" }}>
         {shortcutsNow().map((one) => (
-          <>
+          <Fragment key={one.keys}>
             <dt>
               {one.keys.split(" ").map((key) => (
                 <kbd key={key}>{key}</kbd>
               ))}
             </dt>
             <dd>{one.says}</dd>
-          </>
+          </Fragment>
         ))}
       </dl>
       <div class="dialog-actions">

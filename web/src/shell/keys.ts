@@ -15,11 +15,20 @@ const PATIENCE_MS = 1_000;
 
 function typing(target: EventTarget | null): boolean {
   return (
-    target instanceof HTMLElement && target.closest("input, textarea, select, [contenteditable]") !== null
+    target instanceof HTMLElement &&
+    target.closest("input:not([type='checkbox'], [type='radio']), textarea, select, [contenteditable]") !==
+      null
   );
 }
 
+/** Enter and space belong to what has the focus, if that can be pressed. */
+function pressing(event: KeyboardEvent): boolean {
+  if (event.key !== "Enter" && event.key !== " ") return false;
+  return event.target instanceof Element && event.target.closest("a[href], button, summary") !== null;
+}
+
 document.addEventListener("keydown", (event) => {
+  if (pressing(event)) return;
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing(event.target))
     return;
   // A dialog has the keyboard to itself.
@@ -50,7 +59,7 @@ export function useShortcuts(list: readonly Shortcut[]): void {
   }, [names]);
 }
 
-/** What holds now, for the list under `?`. */
+/** What holds now, for the list under `?`; of two for the same keys the one that wins. */
 export function shortcutsNow(): Shortcut[] {
-  return [...shortcuts];
+  return [...new Map([...shortcuts].map((one) => [one.keys, one])).values()];
 }
