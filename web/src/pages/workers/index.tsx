@@ -4,12 +4,12 @@ import type { ServiceInfo, WorkerRow } from "../../api/types";
 import { useLive } from "../../live/useLive";
 import { useSession } from "../../shell/session";
 import { Empty } from "../../ui/Empty";
-import { bytes, count, significant } from "../../ui/format";
+import { bytes, count } from "../../ui/format";
 import { ErrorNote } from "../../ui/Notes";
-import { Since, Time } from "../../ui/Time";
+import { Time, useSecond } from "../../ui/Time";
 import { visible } from "../../ui/text";
 import "../../ui/cards.css";
-import { isolationWords, limitsWords, offered, ordered } from "./words";
+import { isolationWords, limitsWords, offerWords, ordered, pythonsInOrder, units } from "./words";
 import "./workers.css";
 
 export default function WorkersPage() {
@@ -28,11 +28,7 @@ function Everybody() {
   );
   const rows = live.data;
   if (!rows) {
-    return live.error ? (
-      <ErrorNote error={live.error} />
-    ) : (
-      <div class="panel workers-skeleton" aria-busy="true" />
-    );
+    return live.error ? <ErrorNote error={live.error} /> : <Skeleton />;
   }
   if (rows.length === 0) {
     return (
@@ -49,14 +45,10 @@ function Everybody() {
       </div>
     );
   }
-  const sum = offered(rows);
   return (
     <>
       {live.error ? <ErrorNote error={live.error} /> : null}
-      <p class="soft">
-        {sum.workers === 1 ? "One worker offers" : `${sum.workers} workers offer`} {significant(sum.units)}{" "}
-        compute units and {sum.running === 1 ? "runs one job" : `run ${count(sum.running)} jobs`}.
-      </p>
+      <p class="soft">{offerWords(rows)}</p>
       <div class="panel scroll">
         <table class="cards workers">
           <thead>
@@ -68,7 +60,7 @@ function Everybody() {
               </th>
               <th scope="col">Offers</th>
               <th scope="col">Python</th>
-              <th scope="col">Between a job and the machine</th>
+              <th scope="col">Isolation</th>
               <th scope="col">Version</th>
             </tr>
           </thead>
@@ -94,6 +86,16 @@ function Everybody() {
   );
 }
 
+/** Takes the space that the first answer will need. */
+function Skeleton() {
+  return (
+    <>
+      <p aria-hidden="true">&nbsp;</p>
+      <div class="panel workers-skeleton" aria-busy="true" />
+    </>
+  );
+}
+
 function workerLine(): string {
   return `PICLOUD_WORKER_TOKEN=... picloud worker --server ${location.origin}`;
 }
@@ -114,7 +116,9 @@ function Row({ row }: { row: WorkerRow }) {
           <div class="small soft state-time">
             {row.connected ? (
               <>
-                heard <Since from={row.last_seen} /> ago
+                <span title="A worker that is silent for its lease, usually 10 s, has lost it: its jobs go to others.">
+                  heard <Heard at={row.last_seen} /> s ago
+                </span>
               </>
             ) : (
               <Time at={row.last_seen} />
@@ -127,7 +131,7 @@ function Row({ row }: { row: WorkerRow }) {
       </td>
       <td data-label="Offers">
         <div>
-          {significant(row.compute_units)} units
+          {units(row.compute_units)}
           <div class="small soft">
             {row.cpus === 1 ? "1 CPU" : `${count(row.cpus)} CPUs`}, {bytes(row.memory_bytes)}
           </div>
@@ -138,7 +142,7 @@ function Row({ row }: { row: WorkerRow }) {
           ) : null}
         </div>
       </td>
-      <td data-label="Python">{row.pythons.length > 0 ? row.pythons.map(visible).join(", ") : "none"}</td>
+      <td data-label="Python">{pythonsInOrder(row.pythons).map(visible).join(", ") || "none"}</td>
       <td data-label="Isolation">
         <div>
           <span class={isolation.name === "no sandbox" ? "warned" : undefined} title={isolation.means}>
@@ -154,6 +158,11 @@ function Row({ row }: { row: WorkerRow }) {
   );
 }
 
+/** Whole seconds, so that what follows does not move. */
+function Heard({ at }: { at: number }) {
+  return <>{Math.max(0, Math.floor((useSecond() - at) / 1000))}</>;
+}
+
 /** Who may not see the machines still wants to know what jobs can ask for. */
 function Others() {
   const service = useLive<ServiceInfo>("service", ["workers"], async (signal) =>
@@ -165,7 +174,9 @@ function Others() {
       <p>The machines are shown to administrators.</p>
       <dl class="facts">
         <dt>Python versions for jobs</dt>
-        <dd>{service.data ? service.data.pythons.join(", ") || "none at the moment" : " "}</dd>
+        <dd>
+          {service.data ? pythonsInOrder(service.data.pythons).join(", ") || "none at the moment" : " "}
+        </dd>
         <dt>Core types</dt>
         <dd>{service.data ? service.data.core_types.map((type) => type.name).join(", ") : " "}</dd>
       </dl>

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { WorkerRow } from "../../api/types";
-import { isolationWords, limitsWords, offered, ordered } from "./words";
+import { isolationWords, limitsWords, offerWords, ordered, pythonsInOrder } from "./words";
 
 function worker(name: string, more: Partial<WorkerRow> = {}): WorkerRow {
   return {
@@ -38,5 +38,10 @@ test("workers in contact come first by name, then those that ended, the last one
 
 test("what ended offers nothing", () => {
   const rows = [worker("a", { running: 3 }), worker("b", { connected: false, running: 5 })];
-  expect(offered(rows)).toEqual({ workers: 1, units: 2, running: 3 });
+  expect(offerWords(rows)).toBe("One worker offers 2 compute units and runs 3 jobs.");
+  expect(offerWords(rows.slice(1))).toBe("No worker is connected, so no job can run.");
+});
+
+test("Python 3.9 comes before 3.10", () => {
+  expect(pythonsInOrder(["3.10", "3.13", "3.9"])).toEqual(["3.9", "3.10", "3.13"]);
 });

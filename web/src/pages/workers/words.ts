@@ -45,12 +45,25 @@ export function ordered(workers: readonly WorkerRow[]): WorkerRow[] {
   });
 }
 
-/** What those in contact offer together. */
-export function offered(workers: readonly WorkerRow[]): { workers: number; units: number; running: number } {
+const DECIMALS = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+
+/** `8 compute units`. */
+export function units(value: number): string {
+  return value === 1 ? "1 compute unit" : `${DECIMALS.format(value)} compute units`;
+}
+
+/** What those in contact offer together, in a sentence. */
+export function offerWords(workers: readonly WorkerRow[]): string {
   const there = workers.filter((worker) => worker.connected);
-  return {
-    workers: there.length,
-    units: there.reduce((sum, worker) => sum + worker.compute_units, 0),
-    running: there.reduce((sum, worker) => sum + worker.running, 0),
-  };
+  const sum = there.reduce((total, worker) => total + worker.compute_units, 0);
+  const running = there.reduce((total, worker) => total + worker.running, 0);
+  const jobs = running === 0 ? "no job" : running === 1 ? "one job" : `${DECIMALS.format(running)} jobs`;
+  if (there.length === 0) return "No worker is connected, so no job can run.";
+  if (there.length === 1) return `One worker offers ${units(sum)} and runs ${jobs}.`;
+  return `${there.length} workers offer ${units(sum)} and run ${jobs}.`;
+}
+
+/** `3.9` before `3.10`. */
+export function pythonsInOrder(versions: readonly string[]): string[] {
+  return [...versions].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
 }
