@@ -115,11 +115,9 @@ function Row({ row }: { row: WorkerRow }) {
           {row.connected ? "connected" : "ended"}
           <div class="small soft state-time">
             {row.connected ? (
-              <>
-                <span title="A worker that is silent for its lease, usually 10 s, has lost it: its jobs go to others.">
-                  heard <Heard at={row.last_seen} /> s ago
-                </span>
-              </>
+              <span title="A worker that is silent for its lease, usually 10 s, has lost it: its jobs go to others.">
+                heard <Heard at={row.last_seen} /> s ago
+              </span>
             ) : (
               <Time at={row.last_seen} />
             )}
