@@ -6,7 +6,7 @@ use crate::{
     view::View,
 };
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use picloud_types::{Failure, Stream, Usage};
+use picloud_types::{Failure, Stream, Usage, result_form::ResultForm};
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, ffi::OsString, os::unix::ffi::OsStringExt, path::PathBuf};
 
@@ -100,6 +100,9 @@ struct FunctionOptions<'a> {
     profile: bool,
     kill_process: bool,
     fast_serialization: u8,
+    /// How results are written down, where not as pickles.
+    #[serde(skip_serializing_if = "ResultForm::is_default")]
+    result: ResultForm,
 }
 
 /// What stands for a pickle in a frame: itself, or where the process finds it.
@@ -120,6 +123,7 @@ pub(crate) fn put_function(out: &mut BytesMut, spec: &Spec, view: &View) {
         profile: spec.spec.profile,
         kill_process: spec.spec.kill_process,
         fast_serialization: spec.spec.fast_serialization,
+        result: spec.spec.result,
     });
     let (kind, pickle) = pickle_parts(&spec.function, view);
     frame(out, b'F', 8 + 4 + options.len() + 1 + pickle.len());

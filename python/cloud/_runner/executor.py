@@ -17,6 +17,7 @@ from time import perf_counter_ns
 from typing import Any, Callable, NoReturn
 
 from . import context, pickles, verdicts, views
+from .forms import NotSaidError
 from .hygiene import Hygiene
 from .limits import DataLimit, Granted
 from .line import DONE, DRAIN, ENDS, EXIT_BROKEN, FAILED, INTERRUPTED, Line, answer
@@ -46,10 +47,12 @@ _LOADING, _RUNNING, _DUMPING = range(3)
 class _Spec:
     """What the jobs of one submission share."""
 
-    __slots__ = ("fast", "function", "kill_process", "payload", "profile")
+    __slots__ = ("fast", "form", "function", "kill_process", "payload", "profile")
 
     def __init__(self, options: dict[str, Any], payload: bytes) -> None:
         self.fast = options.get("fast_serialization", 0) == 2
+        #: How results are written down; None for pickles.
+        self.form = options.get("result")
         self.kill_process = bool(options.get("kill_process"))
         self.profile = bool(options.get("profile"))
         self.payload = payload
@@ -176,7 +179,10 @@ class Executor:
                     value = function(*args, **kwargs)
                 ended = perf_counter_ns()
                 phase = _DUMPING
-                payload = self._dumper.result(value, (jid, attempt), spec.fast)
+                if spec.form is None:
+                    payload = self._dumper.result(value, (jid, attempt), spec.fast)
+                else:
+                    payload = self._dumper.result_in(spec.form, value, (jid, attempt))
                 line.in_job = False
             except BaseException as caught:
                 line.in_job = False
@@ -225,6 +231,8 @@ class Executor:
             return verdicts.raised(error)
         if isinstance(error, pickles.NoRoomError):
             return verdicts.not_stored(error.error)
+        if isinstance(error, NotSaidError):
+            return verdicts.not_said(error)
         return verdicts.not_pickled(value, error)
 
     def _end(

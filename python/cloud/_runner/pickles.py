@@ -1,4 +1,4 @@
-"""Loads functions and arguments, dumps results and exceptions."""
+"""Loads functions and arguments, dumps results, in whichever form, and exceptions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import cloudpickle
 
+from .forms import in_form
 from .frames import FILE, INLINE
 
 PROTOCOL = 5
@@ -158,6 +159,20 @@ class Dumper:
                 pickle.Pickler(sink, PROTOCOL).dump(value)
             else:
                 self._dump_rich(value)
+            return sink.payload()
+        except BaseException:
+            sink.abandon()
+            raise
+
+    def result_in(self, form: str, value: Any, of: tuple[int, int]) -> bytes:
+        """The same in another form. NotSaidError if it cannot say the value."""
+        kind, content = in_form(value, form)
+        sink = self._sink
+        sink.begin(self._path(of), self.inline_limit, self.result_limit)
+        try:
+            sink.write(kind)
+            # Bytes only: the sink counts items, and those of other buffers may be wider.
+            sink.write(content)
             return sink.payload()
         except BaseException:
             sink.abandon()

@@ -12,8 +12,10 @@ from json import dumps as write_json
 from typing import Any
 
 from . import culprit
+from .forms import NotSaidError
 from .frames import clean, shorten
 from .limits import Granted
+from .names import a_name, type_name
 
 _TEXT_LIMIT = 64 << 10
 #: Frames of a deeper stack are left out but for the last ones.
@@ -188,14 +190,23 @@ def not_pickled(value: Any, error: BaseException) -> dict[str, Any]:
     """The result could not be pickled."""
     try:
         path, part = culprit.find(value, "result")
-        told = f"{path} is {_a_name(part)}"
+        told = f"{path} is {a_name(part)}"
     except BaseException:  # Code of the job ran in there.
-        path, told = "result", f"it is {_a_name(value)}"
+        path, told = "result", f"it is {a_name(value)}"
     return to_json(
         {"kind": "result_not_pickled", "path": clean(path)},
         f"The result of the job could not be pickled: {told}\n{traceback_text(error)}",
         type_name(error),
         f"return something without {path}" if path != "result" else "return something that can be pickled",
+    )
+
+
+def not_said(error: NotSaidError) -> dict[str, Any]:
+    """The result is none that the form asked for can say."""
+    return to_json(
+        {"kind": "result_not_pickled", "path": clean(error.path)},
+        error.sentence,
+        hint=error.hint,
     )
 
 
@@ -216,23 +227,6 @@ def too_big(size: int, limit: int) -> dict[str, Any]:
         f"The result of the job has {size:,} bytes when pickled, more than the limit of {limit:,}",
         hint="return less, or store the data and return where it is",
     )
-
-
-def type_name(value: Any) -> str:
-    """The class of `value` as `module.Name`."""
-    kind = type(value)
-    try:
-        return f"{kind.__module__}.{kind.__qualname__}"
-    except Exception:  # A metaclass can do anything.
-        return "unknown"
-
-
-def _a_name(value: Any) -> str:
-    """The class of `value` as a sentence has it: `a Thing`, `an int`."""
-    name = type_name(value)
-    if name.startswith("builtins."):
-        name = name[len("builtins.") :]
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
 def traceback_text(error: BaseException) -> str:
