@@ -16,6 +16,7 @@ pub mod look;
 pub mod maps;
 pub mod objects;
 pub mod output;
+pub mod past;
 pub mod queue_attach;
 pub mod queue_care;
 pub mod queue_crashes;
@@ -151,6 +152,14 @@ macro_rules! store_contract {
                 tails_are_the_ends_of_all_streams,
                 output_of_a_lost_attempt_is_refused,
                 a_reader_learns_that_no_more_will_come,
+            ],
+            past: [
+                a_job_knows_the_map_it_is_of,
+                a_job_keeps_what_it_waited_for,
+                a_map_is_known_until_its_last_job_is_deleted,
+                an_attempt_that_did_not_end_its_job_is_kept,
+                an_attempt_that_ended_its_job_is_not_a_past_one,
+                the_last_hundred_attempts_are_kept,
             ],
             queue_attach: [
                 attaching_makes_the_queues_and_a_version,

@@ -1,6 +1,6 @@
 //! Removing jobs with everything that belongs to them.
 
-use super::{blobs, queues, rows, specs, writer::Writing};
+use super::{batches, blobs, queues, rows, specs, writer::Writing};
 use crate::{Result, StoreError};
 use picloud_types::{AccountId, Jid, JidSet, JobState, SpecId};
 use std::{collections::BTreeMap, ops::RangeInclusive};
@@ -26,6 +26,7 @@ pub(super) fn delete(w: &mut Writing<'_>, account: AccountId, jids: &JidSet) -> 
         // While it is known how they ended.
         queues::release_deleted(w, bounds)?;
         forget_uses(w, account, bounds)?;
+        batches::forget(w, bounds)?;
         for table in [
             "job_args",
             "job_outcomes",
@@ -33,6 +34,7 @@ pub(super) fn delete(w: &mut Writing<'_>, account: AccountId, jids: &JidSet) -> 
             "output_chunks",
             "job_samples",
             "job_live",
+            "job_attempts",
             "jobs",
         ] {
             w.db.prepare_cached(&format!("DELETE FROM {table} WHERE jid BETWEEN ?1 AND ?2"))?

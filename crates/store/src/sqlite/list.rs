@@ -1,6 +1,7 @@
 //! A page of jobs, newest first.
 
 use super::{
+    batches::Batch,
     look::{self, BESIDE, DETAIL},
     readers::Reader,
     rows,
@@ -47,7 +48,10 @@ pub(super) fn list(
             details.push(look::detail(row)?);
         }
     }
-    let jobs = look::complete(reader, details)?;
+    let mut jobs = look::complete(reader, details)?;
+    for job in &mut jobs {
+        job.map = Batch::of(&reader.db, job.jid)?.and_then(|batch| batch.map());
+    }
     let full = jobs.len() >= limit as usize;
     let next = jobs.last().filter(|_| full).map(|last| last.jid);
     Ok(JobPage { jobs, next })

@@ -1,6 +1,8 @@
 //! Looking at jobs by id.
 
 use super::{
+    attempts,
+    batches::Batch,
     readers::{self, Reader},
     rows,
 };
@@ -311,7 +313,20 @@ pub(super) fn find(
             Ok(ControlFlow::Continue(()))
         })?;
     }
-    complete(reader, details)
+    let mut jobs = complete(reader, details)?;
+    // Neighbours are often of one map.
+    let mut nearest: Option<Batch> = None;
+    for job in &mut jobs {
+        if !nearest.as_ref().is_some_and(|batch| batch.has(job.jid)) {
+            nearest = Batch::of(&reader.db, job.jid)?;
+        }
+        if let Some(batch) = &nearest {
+            job.map = batch.map();
+            job.depends_on = batch.depends_on()?;
+        }
+        job.past_attempts = attempts::of(&reader.db, job.jid)?;
+    }
+    Ok(jobs)
 }
 
 pub(super) fn pickles(db: &Connection, account: AccountId, jid: Jid) -> Result<(Payload, Payload)> {

@@ -22,6 +22,8 @@
 //! everything is refused until the file is opened anew.
 
 mod accounts;
+mod attempts;
+mod batches;
 mod blobs;
 mod cache;
 mod checkpoint;

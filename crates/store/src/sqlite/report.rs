@@ -1,6 +1,7 @@
 //! What workers say happened.
 
 use super::{
+    attempts,
     gates::{self, End},
     ledger::Ledger,
     output, rows, samples,
@@ -8,7 +9,7 @@ use super::{
     workers,
     writer::Writing,
 };
-use crate::{AttemptOf, Finished, Report, Reported, Result, Started, StoreError};
+use crate::{AttemptEnd, AttemptOf, Finished, Report, Reported, Result, Started, StoreError};
 use picloud_types::{AccountId, JobState, Outcome, SpecId, Timestamp, WorkerId};
 use std::collections::HashSet;
 
@@ -246,6 +247,9 @@ impl Applying<'_> {
             )?;
             self.ends.push(end);
         } else {
+            if job.state == JobState::Processing {
+                attempts::note(w, of.jid, AttemptEnd::GivenBack, self.now)?;
+            }
             w.db.prepare_cached(
                 "UPDATE jobs SET state = 1, worker_id = NULL, started_ms = NULL WHERE jid = ?1",
             )?

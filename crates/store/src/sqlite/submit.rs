@@ -1,7 +1,7 @@
 //! Making jobs.
 
 use super::{
-    blobs,
+    batches, blobs,
     gates::{self, Weighed},
     rows,
     specs::{self, Prepared},
@@ -37,6 +37,7 @@ pub(super) fn submit(
     let made = insert(w, submission, &placed, weighed, spec, class)?;
     // Without any, a spec just made is taken back.
     specs::change_refs(w, submission.account, spec, rows::signed(made))?;
+    batches::note(w, submission, placed.answer, made)?;
     let (state, _) = start(weighed);
     w.moved(None, Some(state), made);
     if made == 0

@@ -1,11 +1,14 @@
 //! Lives of workers, and what becomes of their jobs when they end.
 
 use super::{
+    attempts,
     gates::{self, End},
     rows, specs,
     writer::Writing,
 };
-use crate::{AttemptOf, Ended, Result, StoreError, Worker, WorkerNew, WorkerRegistered};
+use crate::{
+    AttemptEnd, AttemptOf, Ended, Result, StoreError, Worker, WorkerNew, WorkerRegistered,
+};
 use picloud_types::{
     AccountId, Attempt, ClassId, Failure, Jid, JobState, Timestamp, Verdict, WorkerId,
 };
@@ -152,6 +155,7 @@ fn give_back(
     let (state, failure) = if job.kill {
         (JobState::Killed, killed())
     } else if specs::restartable(w, job.class)? {
+        attempts::note(w, Jid(job.jid), AttemptEnd::WorkerEnded, now)?;
         // The attempt keeps its number: the next claim raises it, which shuts the door on late reports.
         w.db.prepare_cached(
             "UPDATE jobs SET state = 1, worker_id = NULL, started_ms = NULL WHERE jid = ?1",

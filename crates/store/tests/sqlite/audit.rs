@@ -65,6 +65,11 @@ const DAMAGE: &[(&str, &str)] = &[
     ("queues of specs", "SELECT id, queue FROM specs WHERE queue IS NOT json_extract(json, '$.queue')"),
     ("sessions and links of no account", "SELECT id, account_id FROM sessions WHERE account_id NOT IN (SELECT id FROM accounts)
         UNION ALL SELECT 0, account_id FROM sign_in_links WHERE account_id NOT IN (SELECT id FROM accounts)"),
+    ("batches without jobs, or with other numbers of them", "SELECT first_jid, jobs FROM batches AS b WHERE jobs < 1 OR jobs <>
+        (SELECT count(*) FROM jobs WHERE jid BETWEEN b.first_jid AND b.first_jid + b.count - 1 AND account_id = b.account_id)"),
+    ("batches that overlap", "SELECT a.first_jid, b.first_jid FROM batches AS a JOIN batches AS b ON b.first_jid > a.first_jid AND b.first_jid < a.first_jid + a.count"),
+    ("attempts without jobs", "SELECT jid, attempt FROM job_attempts WHERE jid NOT IN (SELECT jid FROM jobs)"),
+    ("more than a hundred attempts of a job", "SELECT jid, count(*) FROM job_attempts GROUP BY jid HAVING count(*) > 100"),
     ("numbers of messages that were not given out", "SELECT id, 0 FROM messages WHERE id >= (SELECT next FROM sequences WHERE name = 'message')"),
     ("ids that were not given out", "SELECT jid, 0 FROM jobs WHERE jid >= (SELECT next FROM sequences WHERE name = 'jid')"),
 ];
