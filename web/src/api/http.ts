@@ -1,19 +1,9 @@
 // Requests to the API. Types come from its document; every refusal becomes one `Refusal`.
 import createClient, { type Middleware } from "openapi-fetch";
+import { Refusal } from "./refusal";
 import type { paths } from "./schema";
 
-/** The server said no, or could not be reached (`status` 0). */
-export class Refusal extends Error {
-  constructor(
-    readonly status: number,
-    message: string,
-    readonly hint: string | undefined,
-    /** Seconds until it makes sense to try again, where the server says so. */
-    readonly waitSeconds?: number,
-  ) {
-    super(message);
-  }
-}
+export { Refusal };
 
 let csrfToken = "";
 let onSignedOut: () => void = () => undefined;
