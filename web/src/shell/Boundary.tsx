@@ -16,7 +16,7 @@ interface State {
 export class Boundary extends Component<Props, State> {
   override state: State = { error: undefined, place: this.props.place };
 
-  static getDerivedStateFromProps(props: Props, state: State): Partial<State> | null {
+  static override getDerivedStateFromProps(props: Props, state: State): Partial<State> | null {
     return props.place === state.place ? null : { error: undefined, place: props.place };
   }
 
