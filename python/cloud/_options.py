@@ -1,4 +1,4 @@
-"""The reserved keywords of `call`, `map` and `queue.attach`: one check each, unknown ones refused by name."""
+"""The reserved keywords of `call`, `map`, `attach` and others: one check each, unknown ones refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Callable, NoReturn
 from ._errors import CloudException
 from ._jids import JidSet
 
-__all__ = ["ATTACH", "CALL", "MAP", "Options", "take_options"]
+__all__ = ["ATTACH", "CALL", "MAP", "PUBLISH", "Options", "take_options"]
 
 LABEL_MAX = 200
 
@@ -25,6 +25,7 @@ class Options:
         "depends_on",
         "depends_on_errors",
         "fast_serialization",
+        "function_name",
         "kill_process",
         "label",
         "max_runtime_ms",
@@ -32,6 +33,7 @@ class Options:
         "priority",
         "profile",
         "restartable",
+        "result",
         "volumes",
     )
 
@@ -51,6 +53,9 @@ class Options:
         self.volumes: list[str] = []
         self.callback: list[Callable[..., Any]] = []
         self.callback_on_error: list[Callable[..., Any]] = []
+        # No keywords decide these, but what kind of job it is.
+        self.result: str | None = None
+        self.function_name: str | None = None
 
     def spec(self) -> dict[str, Any]:
         """The part of a job's spec that they decide; defaults of the service are left out."""
@@ -79,6 +84,8 @@ class Options:
             spec["os_env_vars"] = self.os_env_vars
         if self.volumes:
             spec["volumes"] = self.volumes
+        if self.result is not None:
+            spec["result"] = self.result
         return spec
 
 
@@ -254,6 +261,12 @@ ATTACH: dict[str, Check] = {
     not in ("_depends_on", "_depends_on_errors", "_fast_serialization", "_kill_process", "_max_runtime")
 }
 """Keywords of `queue.attach`."""
+PUBLISH: dict[str, Check] = {
+    keyword: check
+    for keyword, check in MAP.items()
+    if keyword not in ("_depends_on", "_depends_on_errors", "_label")
+}
+"""Keywords of `rest.publish` and `cron.register`; the label of these is an argument."""
 
 
 def take_options(

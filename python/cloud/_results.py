@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from ._errors import CloudException, CloudTimeoutError
 from ._failures import DONE, STATES, failure_exception, warn_failed
+from ._forms import PICKLED, value_in, value_of
 from ._frames import Bytes, Payload, dumps, read_header
 from ._jids import Jid, JidSet
 from ._progress import Progress
@@ -70,6 +71,7 @@ def decode(session: Session, body: Bytes, values: list[Any]) -> int:
     count = int(header["count"])
     view = memoryview(body)
     loads, unpack, append, remember = pickle.loads, _HEAD.unpack_from, values.append, session.results.add
+    pickled = PICKLED
     jid = 0
     try:
         for _ in range(count):
@@ -81,7 +83,7 @@ def decode(session: Session, body: Bytes, values: list[Any]) -> int:
                 frame = bytes(frame)  # type: ignore[assignment]
                 remember(jid, frame)  # type: ignore[arg-type]
             if state == DONE and failure_length == 0 and length > 14 and frame[13] == 0:
-                append(loads(frame[14:]))
+                append(loads(frame[14:]) if frame[14] == pickled else value_of(frame[14:]))
             else:
                 append(_slow(session, jid, state, failure_length, memoryview(frame)))
     except struct.error:
@@ -104,7 +106,7 @@ def _slow(session: Session, jid: int, state: int, failure_length: int, frame: me
 
 
 def _not_loaded(jid: int, error: Exception) -> CloudException:
-    text = f"the result could not be unpickled here: {type(error).__name__}: {error}"
+    text = f"the result could not be read here: {type(error).__name__}: {error}"
     hint = (
         "a class or module the job used does not exist on this side"
         if isinstance(error, ImportError)
@@ -114,13 +116,13 @@ def _not_loaded(jid: int, error: Exception) -> CloudException:
 
 
 def load(session: Session, later: _Later) -> Any:
-    """Fetches and unpickles a result that is a blob."""
+    """Fetches and reads a result that is a blob."""
     payload = later.payload
     try:
         if payload.size < FILE_BYTES:
-            return pickle.loads(session.blobs.get(payload.hash, payload.size))
+            return value_of(session.blobs.get(payload.hash, payload.size))
         with session.blobs.get_file(payload.hash, payload.size) as file:
-            return pickle.load(file)
+            return value_in(file)
     except CloudException:
         raise
     except OSError:
@@ -205,7 +207,7 @@ def _from_cache(session: Session, jids: JidSet, values: list[Any]) -> bool:
         state = frame[8]
         failure_length = int.from_bytes(frame[9:13], "big")
         if state == DONE and failure_length == 0 and len(frame) > 14 and frame[13] == 0:
-            values.append(pickle.loads(frame[14:]))
+            values.append(value_of(frame[14:]))
         else:
             values.append(_slow(session, jid, state, failure_length, memoryview(frame)))
     return True

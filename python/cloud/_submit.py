@@ -100,7 +100,7 @@ def spec_of(session: Session, func: Any, options: Options, pickler: Pickler) -> 
 
     spec = options.spec()
     spec["python"] = python_version()
-    spec["function_name"] = function_name(func)
+    spec["function_name"] = options.function_name or function_name(func)
     spec["hostname"] = socket.gethostname()
     spec["process_id"] = os.getpid()
     spec["client_version"] = __version__
