@@ -8,6 +8,7 @@ import { ErrorNote, sayError } from "../../ui/Notes";
 import { Time } from "../../ui/Time";
 import { visible } from "../../ui/text";
 import { useEvery } from "../../ui/useEvery";
+import { useArrival } from "./arrival";
 import { Secret } from "./Secret";
 import { Section } from "./Section";
 
@@ -30,6 +31,7 @@ export function Accounts() {
     [],
     async (signal) => data(await api.GET("/v1/accounts", { signal })).accounts,
   );
+  useArrival("accounts", live.loading);
   useEvery(AGAIN_MS, live.refresh);
 
   const link = async (name: string) => {

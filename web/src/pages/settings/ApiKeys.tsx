@@ -8,6 +8,7 @@ import { ErrorNote, say, sayError } from "../../ui/Notes";
 import { Time } from "../../ui/Time";
 import { visible } from "../../ui/text";
 import { useEvery } from "../../ui/useEvery";
+import { useArrival } from "./arrival";
 import { Secret } from "./Secret";
 import { Section } from "./Section";
 
@@ -19,6 +20,7 @@ export function ApiKeys() {
   const [made, setMade] = useState<KeySecret>();
   const [stopping, setStopping] = useState<Key>();
   const live = useLive("keys", [], async (signal) => data(await api.GET("/v1/keys", { signal })).keys);
+  useArrival("keys", live.loading);
   useEvery(AGAIN_MS, live.refresh);
 
   const activate = async (key: Key) => {

@@ -9,6 +9,7 @@ import { ErrorNote, say, sayError } from "../../ui/Notes";
 import { Time } from "../../ui/Time";
 import { shortened, visible } from "../../ui/text";
 import { useEvery } from "../../ui/useEvery";
+import { useArrival } from "./arrival";
 import { device } from "./device";
 import { Section } from "./Section";
 
@@ -23,6 +24,7 @@ export function Sessions() {
     [],
     async (signal) => data(await api.GET("/v1/sessions", { signal })).sessions,
   );
+  useArrival("sessions", live.loading);
   useEvery(AGAIN_MS, live.refresh);
 
   const signOut = async () => {
