@@ -16,7 +16,8 @@
     >>> cloud.start_simulator()                         # or all of it without a server
 
 Start a server with `picloud serve`. Submodules: `cloud.bucket` and `cloud.files` (stored objects),
-`cloud.volume` (directories for jobs), `cloud.queue` (messages and their handlers), `cloud.aio` (asyncio),
+`cloud.volume` (directories for jobs), `cloud.queue` (messages and their handlers), `cloud.rest` (functions
+behind addresses), `cloud.cron` (jobs by the clock), `cloud.shell` (any program), `cloud.aio` (asyncio),
 `cloud.mp` (local jobs beside those on a server), `cloud.wait_for`, `cloud.account`, `cloud.pool_interface`.
 """
 
@@ -53,7 +54,20 @@ from ._jids import Jid, JidRange
 from .version import __version__
 
 if TYPE_CHECKING:
-    from . import account, aio, bucket, files, mp, pool_interface, queue, volume, wait_for
+    from . import (
+        account,
+        aio,
+        bucket,
+        cron,
+        files,
+        mp,
+        pool_interface,
+        queue,
+        rest,
+        shell,
+        volume,
+        wait_for,
+    )
     from ._core import Cloud
     from ._explain import Explanation, explain
     from ._series import Sample, Series
@@ -80,6 +94,7 @@ __all__ = [
     "close",
     "config",
     "connection_info",
+    "cron",
     "delete",
     "explain",
     "f2",
@@ -97,12 +112,14 @@ __all__ = [
     "mp",
     "pool_interface",
     "queue",
+    "rest",
     "result",
     "running_on_cloud",
     "s1",
     "series",
     "set_dependency_whitelist",
     "setkey",
+    "shell",
     "start_simulator",
     "status",
     "volume",
@@ -132,10 +149,13 @@ _LAZY = {
     "account": "",
     "aio": "",
     "bucket": "",
+    "cron": "",
     "files": "",
     "mp": "",
     "pool_interface": "",
     "queue": "",
+    "rest": "",
+    "shell": "",
     "volume": "",
     "wait_for": "",
 }

@@ -71,6 +71,8 @@ class Session:
         self.results = ResultCache(config.result_cache_bytes)
         self.statuses: dict[int, str] = {}
         self.whitelist = whitelist
+        self.account: int | None = None
+        """Number of the account, once somebody asked for it."""
         self._blobs: Any = None
         self._objects: Any = None
         self._shipper: Any = None
