@@ -142,8 +142,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// Everything that is served.
 pub(crate) fn router(app: Shared) -> Router {
     let (api, _) = documented().split_for_parts();
-    api.merge(page::routes())
-        .fallback(unknown_path)
+    api.fallback(page::page)
         .method_not_allowed_fallback(unknown_method)
         .layer(middleware::from_fn(same_site))
         .layer(CatchPanicLayer::custom(panicked))
@@ -151,7 +150,7 @@ pub(crate) fn router(app: Shared) -> Router {
         .with_state(app)
 }
 
-async fn unknown_path() -> Refusal {
+fn unknown_path() -> Refusal {
     Refusal::new(ErrorKind::NotFound, "there is nothing at this path")
         .hint("GET /openapi.json lists every path")
 }

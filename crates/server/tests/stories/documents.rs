@@ -1,4 +1,4 @@
-//! The OpenAPI document, the metrics, the page.
+//! The OpenAPI document and the metrics.
 
 use crate::world::{World, submit_one};
 use std::{collections::BTreeSet, env, fs, path::Path};
@@ -114,54 +114,4 @@ async fn metrics_count_jobs_workers_and_requests() {
             "{line} is missing in\n{text}"
         );
     }
-}
-
-#[tokio::test]
-async fn the_page_asks_for_a_key_and_runs_nothing_from_elsewhere() {
-    let world = World::new().await;
-    let http = reqwest::Client::new();
-    for path in ["/", "/jobs"] {
-        let answer = http.get(world.url(path)).send().await.expect("an answer");
-        assert_eq!(answer.status(), 401);
-        assert!(
-            answer.headers()["www-authenticate"]
-                .to_str()
-                .expect("text")
-                .starts_with("Basic")
-        );
-        let answer = http
-            .get(world.url(path))
-            .basic_auth(world.key.api_key, Some(&world.key.api_secretkey));
-        let answer = answer.send().await.expect("an answer");
-        assert_eq!(answer.status(), 200);
-        let policy = answer.headers()["content-security-policy"]
-            .to_str()
-            .expect("text")
-            .to_owned();
-        assert!(
-            policy.contains("default-src 'none'") && !policy.contains("unsafe"),
-            "{policy}"
-        );
-        let page = answer.text().await.expect("a page");
-        assert!(
-            page.contains("/page.js") && !page.contains("<style") && !page.contains("onclick"),
-            "nothing inline"
-        );
-    }
-    let script = http
-        .get(world.url("/page.js"))
-        .send()
-        .await
-        .expect("an answer")
-        .text()
-        .await
-        .expect("a script");
-    assert!(
-        script.contains("unconfined_workers") && script.contains("without a sandbox"),
-        "it warns of workers without one"
-    );
-    assert!(
-        !script.contains("innerHTML"),
-        "what jobs say goes in as text"
-    );
 }

@@ -15,6 +15,7 @@ mod limits;
 mod object_http;
 mod object_limits;
 mod objects;
+mod pages;
 mod public;
 mod queue_figures;
 mod queue_isolation;
