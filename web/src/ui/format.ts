@@ -34,6 +34,12 @@ export function duration(seconds: number | null | undefined): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** A time that counts on: whole seconds, so that it is as wide from one to the next. */
+export function ticking(seconds: number): string {
+  const whole = Math.floor(seconds);
+  return whole < 60 ? `${whole} s` : duration(whole);
+}
+
 const GROUPED = new Intl.NumberFormat("en");
 /** `1234567` is `1,234,567`. */
 export function count(value: number | null | undefined): string {
