@@ -23,14 +23,19 @@ export interface Fed {
   searching: number | undefined;
 }
 
+let made = 0;
+
 export class Feeder {
   fed: Fed = { book: EMPTY, error: undefined, searching: undefined };
   /** Called when `fed` is another. */
   changed: () => void = () => undefined;
 
-  #ask: AskPage;
+  /** Another for each one. */
+  readonly id = ++made;
   /** Most rows there is room for. */
-  #most: number;
+  readonly most: number;
+
+  #ask: AskPage;
   #view: View = { start: 0, end: 40 };
   #hints = 0;
   #busy = false;
@@ -44,7 +49,7 @@ export class Feeder {
 
   constructor(ask: AskPage, most: number) {
     this.#ask = ask;
-    this.#most = most;
+    this.most = most;
   }
 
   start(): void {
@@ -101,7 +106,7 @@ export class Feeder {
     }
     const book = this.fed.book;
     const at = (again: boolean, top: boolean) =>
-      nextPage(book, this.#view, this.#most, { hints: this.#hints, again, top });
+      nextPage(book, this.#view, this.most, { hints: this.#hints, again, top });
     const rested = Math.max(this.#mayAgain, this.#scrolled + REST_MS);
     const index = at(rested <= now, this.#mayTop <= now);
     if (index !== undefined) {
