@@ -34,8 +34,12 @@ export function App() {
     try {
       enter(data(await api.GET("/v1/session")));
     } catch (error) {
-      if (error instanceof Refusal && error.status === 401) setState({ who: "nobody" });
-      else setState({ who: "unknown", error: error as Error });
+      const found: State =
+        error instanceof Refusal && error.status === 401
+          ? { who: "nobody" }
+          : { who: "unknown", error: error as Error };
+      // Somebody may have signed in while this was on its way.
+      setState((before) => (before.who === "somebody" ? before : found));
     }
   }, [enter]);
 

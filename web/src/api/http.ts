@@ -23,6 +23,9 @@ export function whenSignedOut(act: () => void): void {
   onSignedOut = act;
 }
 
+/** Asking who one is and signing in are refused without a session; that is no news. */
+const WAYS_IN: ReadonlySet<string> = new Set(["/v1/session", "/v1/session/link", "/v1/session/link/look"]);
+
 const guard: Middleware = {
   onRequest({ request }) {
     if (request.method !== "GET") request.headers.set(...tokenHeader());
@@ -30,8 +33,7 @@ const guard: Middleware = {
   },
   async onResponse({ response, schemaPath }) {
     if (response.ok) return undefined;
-    // Asking for the session and signing in are refused without one; that is no news.
-    if (response.status === 401 && !schemaPath.startsWith("/v1/session")) onSignedOut();
+    if (response.status === 401 && !WAYS_IN.has(schemaPath)) onSignedOut();
     throw await refusal(response);
   },
   onError({ error }) {

@@ -129,7 +129,9 @@ function Over({ error }: { error: Error }) {
   return (
     <section class="panel">
       <h1>This link does not sign in</h1>
-      <ErrorNote error={error} />
+      <p class="error-note" role="alert">
+        {error.message}
+      </p>
       <p>A link is good once and for a day. This prints another, where your API key is set up:</p>
       <Snippet code="picloud dashboard" />
       <p>
