@@ -4,7 +4,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import "./chart.css";
 import { ELAPSED_TICKS, elapsed, places, stacked, top, type Values } from "./lines";
-import { colour, useThemeVersion } from "./theme";
+import { colour, useThemeVersion, wash } from "./theme";
 
 export interface Line {
   label: string;
@@ -229,7 +229,7 @@ function options(
         stroke: colour(name),
         width: 1.5,
         ...(dashed === "true" ? { dash: [6, 4] } : {}),
-        ...(stack ? { fill: colour(name) } : {}),
+        ...(stack ? { fill: wash(name) } : {}),
         points: { show: (plot: uPlot) => (plot.data[0]?.length ?? 0) < 2 },
         spanGaps: false,
       })),

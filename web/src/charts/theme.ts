@@ -3,9 +3,18 @@ import { useEffect, useState } from "preact/hooks";
 
 /** What `var(name)` is now. */
 export function colour(name: string): string {
+  return resolved(`var(${name})`);
+}
+
+/** A lighter form of it, for areas: opaque, so that what lies below does not shine through. */
+export function wash(name: string): string {
+  return resolved(`color-mix(in srgb, var(${name}) 35%, var(--surface))`);
+}
+
+function resolved(value: string): string {
   const probe = document.createElement("span");
   // A variable's own value may be `light-dark(…)`; as the colour of an element it is resolved.
-  probe.style.color = `var(${name})`;
+  probe.style.color = value;
   probe.hidden = true;
   document.body.append(probe);
   const found = getComputedStyle(probe).color;

@@ -9,12 +9,13 @@ export function Exception({ failure }: { failure: Failure }) {
   return (
     <div class="stack">
       <section class="panel padded stack">
-        <p>{visible(verdictWords(failure.verdict))}</p>
         {last ? (
           <pre class="exception-last" dir="auto">
             {visible(last)}
           </pre>
-        ) : null}
+        ) : (
+          <p>{visible(verdictWords(failure.verdict))}</p>
+        )}
         {failure.hint ? (
           <p class="hint">
             <b>What helps:</b> {visible(failure.hint)}

@@ -142,10 +142,12 @@ function Strip({ info, currency }: { info: JobInfo; currency: string }) {
         <dt>Cost</dt>
         <dd>{money(info.cost, currency)}</dd>
       </div>
-      <div>
-        <dt>Attempt</dt>
-        <dd>{info.attempt}</dd>
-      </div>
+      {info.attempt > 1 ? (
+        <div>
+          <dt>Attempt</dt>
+          <dd>{info.attempt}</dd>
+        </div>
+      ) : null}
     </dl>
   );
 }
@@ -178,7 +180,7 @@ function Links({ info }: { info: JobInfo }) {
       ) : null}
       {total > 0 ? (
         <li>
-          waits for{" "}
+          {info.status === "waiting" ? "waits for" : "waited for"}{" "}
           {ids.map((jid, at) => (
             <>
               {at > 0 ? ", " : ""}

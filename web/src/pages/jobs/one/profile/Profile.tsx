@@ -139,7 +139,7 @@ function said(calls: ProfileCalls, bar: Bar): string {
   if (!one) return "";
   const place = placeOf(one);
   return visible(
-    `${one.name}${place ? ` (${place})` : ""}: ${duration(bar.seconds)} here, ${duration(one.total_s)} in all, ${duration(one.own_s)} of its own, ${count(one.calls)} calls`,
+    `${one.name}${place ? ` (${place})` : ""}: ${duration(bar.seconds)} here, ${duration(one.total_s)} in all, ${duration(one.own_s)} of its own, ${count(one.calls)} ${one.calls === 1 ? "call" : "calls"}`,
   );
 }
 

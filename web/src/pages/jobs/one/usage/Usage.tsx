@@ -55,7 +55,10 @@ export function Usage({ info, limitBytes }: { info: JobInfo; limitBytes: number 
                 limit={limitBytes ? { value: limitBytes, says: `limit ${bytes(limitBytes)}` } : undefined}
                 lines={[
                   { label: "memory", values: all.memory, colour: "--memory" },
-                  { label: "swap", values: all.swap, colour: "--error", dashed: true },
+                  // A sandbox grants no swap; where there is some, it matters.
+                  ...(all.swap.some((used) => used > 0)
+                    ? [{ label: "swap", values: all.swap, colour: "--system", dashed: true }]
+                    : []),
                 ]}
               />
             </div>
