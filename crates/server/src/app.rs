@@ -2,8 +2,9 @@
 //! it goes on with what the store says.
 
 use crate::{
-    auth::{JobTokens, KeyCache, WorkerToken},
+    auth::{Cookie, JobTokens, KeyCache, Passwords, SessionCache, Throttle, WorkerToken},
     buckets::Buckets,
+    changes::Changes,
     event_streams::EventStreams,
     fleet::Fleet,
     handlers::Handlers,
@@ -50,6 +51,8 @@ pub(crate) struct App {
     /// Those who watch single jobs: what they say, use and become.
     pub(crate) watchers: Waiters<()>,
     pub(crate) event_streams: EventStreams,
+    /// Pages that are open, and want to know that something changed.
+    pub(crate) changes: Changes,
     /// Something is queued, or somebody has room.
     pub(crate) dispatch: Arc<Notify>,
     /// Waiters for messages.
@@ -73,6 +76,11 @@ pub(crate) struct App {
     /// Blobs nobody needs may be there.
     pub(crate) sweep: Notify,
     pub(crate) keys: KeyCache,
+    pub(crate) sessions: SessionCache,
+    pub(crate) cookie: Cookie,
+    pub(crate) passwords: Passwords,
+    /// Guesses of passwords.
+    pub(crate) throttle: Throttle,
     pub(crate) job_tokens: JobTokens,
     pub(crate) worker_token: WorkerToken,
     pub(crate) buckets: Buckets,

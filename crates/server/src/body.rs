@@ -33,6 +33,29 @@ impl<T: DeserializeOwned> FromRequest<Shared> for JsonBody<T> {
     }
 }
 
+/// A JSON body that says it is one. Pages of other sites cannot send that without asking first, so it is for
+/// requests that change something and carry no secret in a header.
+pub(crate) struct OwnJson<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Shared> for OwnJson<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, app: &Shared) -> Answer<Self> {
+        if !is_json(request.headers()) {
+            return Err(Refusal::bad_request(
+                "the body must be JSON and say so: Content-Type: application/json",
+            ));
+        }
+        let JsonBody(value) = JsonBody::from_request(request, app).await?;
+        Ok(Self(value))
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(|v| v.as_bytes());
+    kind.is_some_and(|k| k.starts_with(b"application/json"))
+}
+
 /// Reads JSON; the refusal names the field that is wrong.
 pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
     serde_json::from_slice(bytes)
@@ -61,11 +84,7 @@ impl FromRequest<Shared> for WholeBody {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &Shared) -> Answer<Self> {
-        let kind = request
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .map(|v| v.as_bytes());
-        let is_json = kind.is_some_and(|k| k.starts_with(b"application/json"));
+        let is_json = is_json(request.headers());
         let bytes = read_whole(app, request).await?;
         Ok(Self { bytes, is_json })
     }

@@ -65,6 +65,9 @@ impl Drop for Delivery {
     }
 }
 
+/// Jobs that were given begin within this time, or what is told of it comes late.
+const GIVEN_KEPT: Duration = Duration::from_secs(600);
+
 #[derive(Debug, Default)]
 pub(crate) struct Fleet {
     workers: Mutex<HashMap<WorkerId, Connected>>,
@@ -87,6 +90,8 @@ struct Connected {
     look_for_kills: bool,
     /// Accounts that it was seen to hold jobs of, and when.
     served: HashMap<AccountId, Instant>,
+    /// Accounts whose jobs it was given, and when last.
+    given: HashMap<AccountId, Instant>,
 }
 
 #[derive(Debug)]
@@ -131,6 +136,7 @@ impl Fleet {
             pulls: 0,
             look_for_kills: true,
             served: HashMap::new(),
+            given: HashMap::new(),
         };
         self.lock().insert(worker, connected);
     }
@@ -167,6 +173,24 @@ impl Fleet {
         let known = self.lock();
         let seen = known.get(&worker)?.served.get(&account)?;
         Some(seen.elapsed())
+    }
+
+    /// It was given jobs of these accounts. Forgets those of long ago.
+    pub(crate) fn given(&self, worker: WorkerId, accounts: impl Iterator<Item = AccountId>) {
+        if let Some(connected) = self.lock().get_mut(&worker) {
+            connected.given.retain(|_, at| at.elapsed() < GIVEN_KEPT);
+            let now = Instant::now();
+            connected
+                .given
+                .extend(accounts.map(|account| (account, now)));
+        }
+    }
+
+    /// Accounts whose jobs it was given lately: a hint, of those that something may have happened to.
+    pub(crate) fn accounts(&self, worker: WorkerId) -> Vec<AccountId> {
+        let known = self.lock();
+        let given = known.get(&worker).map(|connected| &connected.given);
+        given.into_iter().flat_map(HashMap::keys).copied().collect()
     }
 
     /// Workers heard of since `since`.

@@ -1,6 +1,7 @@
 //! Accepting connections and speaking HTTP/1.1 on them.
 
-use axum::Router;
+use crate::peer::Peer;
+use axum::{Router, http::Request};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -16,6 +17,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
 /// Time for a TLS handshake, and for the head of a request.
@@ -44,8 +46,8 @@ impl Listening {
             };
             let accepted =
                 select! { a = self.listener.accept() => a, () = stop.cancelled() => return };
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
+            let (stream, peer) = match accepted {
+                Ok((stream, address)) => (stream, Peer(address.ip().to_canonical())),
                 Err(error) => {
                     warn!(%error, "could not accept a connection");
                     sleep(ACCEPT_PAUSE).await;
@@ -54,7 +56,7 @@ impl Listening {
             };
             let (tls, router, stop) = (self.tls.clone(), self.router.clone(), stop.clone());
             self.tasks.spawn(async move {
-                begin(stream, tls, router, stop).await;
+                begin(stream, peer, tls, router, stop).await;
                 drop(room);
             });
         }
@@ -63,6 +65,7 @@ impl Listening {
 
 async fn begin(
     stream: TcpStream,
+    peer: Peer,
     tls: Option<TlsAcceptor>,
     router: Router,
     stop: CancellationToken,
@@ -70,9 +73,9 @@ async fn begin(
     // Answers are small and wait for nothing: never hold one back to fill a packet.
     let _ = stream.set_nodelay(true);
     match tls {
-        None => serve(stream, router, stop).await,
+        None => serve(stream, peer, router, stop).await,
         Some(acceptor) => match timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => serve(stream, router, stop).await,
+            Ok(Ok(stream)) => serve(stream, peer, router, stop).await,
             Ok(Err(error)) => debug!(%error, "TLS handshake failed"),
             Err(_) => debug!("TLS handshake timed out"),
         },
@@ -81,13 +84,18 @@ async fn begin(
 
 async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Peer,
     router: Router,
     stop: CancellationToken,
 ) {
+    let with_peer = router.map_request(move |mut request: Request<_>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(with_peer));
     tokio::pin!(connection);
     let ended = select! {
         ended = connection.as_mut() => ended,

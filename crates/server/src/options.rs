@@ -27,6 +27,9 @@ pub struct Options {
     pub tls: Tls,
     /// Whether other machines may connect without TLS.
     pub allow_insecure: bool,
+    /// Whether browsers are to send the cookie of a session over TLS only even though this server speaks plain
+    /// HTTP: a proxy before it speaks TLS. With TLS of its own they always are.
+    pub secure_cookies: bool,
     /// Whether an answer waits until what it promises is on disk.
     pub durable: bool,
     pub core_types: Vec<CoreType>,
@@ -62,6 +65,7 @@ impl Options {
             data_dir: data_dir.into(),
             tls: Tls::None,
             allow_insecure: false,
+            secure_cookies: false,
             durable: true,
             core_types: core_type::defaults(),
             currency: "USD".to_owned(),

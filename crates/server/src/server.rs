@@ -2,8 +2,12 @@
 
 use crate::{
     app::{App, Shared, now},
-    auth::{JobTokens, KeyCache, WorkerToken, key_create, secret_new},
+    auth::{
+        Cookie, JobTokens, KeyCache, Passwords, SessionCache, Throttle, WorkerToken, key_create,
+        link_create, secret_new,
+    },
     buckets::Buckets,
+    changes::Changes,
     duties::{dispatch, handlers, keep, leases, orphans, queues, sweep},
     event_streams::EventStreams,
     fleet::Fleet,
@@ -25,7 +29,7 @@ use picloud_store::{
     Committed, Store, StoreError,
     sqlite::{Durability, Options as StoreOptions, SqliteStore},
 };
-use picloud_types::api::accounts::KeySecret;
+use picloud_types::api::{accounts::KeySecret, sessions::LinkMade};
 use std::{
     fs, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
@@ -243,6 +247,7 @@ impl Server {
             ends: Waiters::new(),
             watchers: Waiters::new(),
             event_streams: EventStreams::default(),
+            changes: Changes::default(),
             dispatch: parts.wakes.queued,
             queues: parts.wakes.queues,
             queue_ids: QueueIds::default(),
@@ -256,6 +261,12 @@ impl Server {
             packages: Notify::new(),
             sweep: Notify::new(),
             keys: KeyCache::default(),
+            sessions: SessionCache::default(),
+            cookie: Cookie {
+                secure: certificate.is_some() || options.secure_cookies,
+            },
+            passwords: Passwords::default(),
+            throttle: Throttle::default(),
             job_tokens: JobTokens::new(&secret),
             worker_token,
             buckets,
@@ -411,6 +422,19 @@ impl Handle {
     /// The administrator's key, if this start made it.
     pub fn first_start(&self) -> Option<&KeySecret> {
         self.inner.first_start.as_ref()
+    }
+
+    /// A link that signs the administrator in once, while they have no password: how the first one gets in.
+    pub async fn administrator_link(&self) -> Result<Option<LinkMade>, StoreError> {
+        let store = &*self.inner.app.store;
+        let accounts = store.account_list().await?;
+        let Some(admin) = accounts.into_iter().find(|a| a.admin) else {
+            return Ok(None);
+        };
+        match store.password_find(&admin.name).await? {
+            Some((admin, None)) => link_create(store, admin).await.map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// No new jobs are taken and none are handed out; reports and questions go on.

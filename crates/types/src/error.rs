@@ -37,6 +37,8 @@ pub enum ErrorKind {
     Conflict,
     /// The lease is over: the worker must introduce itself again.
     WorkerUnknown,
+    /// Too often in too short a time; `Retry-After` says when to try again.
+    TooManyRequests,
     /// No space left where the server keeps its data.
     DiskFull,
     /// The server is stopping or not ready; try again.
@@ -59,6 +61,7 @@ impl ErrorKind {
             Self::TooLarge | Self::QuotaExceeded => 413,
             Self::RangeNotSatisfiable => 416,
             Self::PythonMissing => 422,
+            Self::TooManyRequests => 429,
             Self::Internal => 500,
             Self::Unavailable => 503,
             Self::DiskFull => 507,

@@ -6,6 +6,7 @@ mod bucket;
 mod jobs;
 mod output;
 mod queues;
+mod sessions;
 mod usage;
 mod volumes;
 

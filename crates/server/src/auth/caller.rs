@@ -4,30 +4,54 @@ use super::{
     basic::{Credentials, credentials},
     job_tokens::JobUser,
     keys::authenticate,
+    sessions::{Renewal, SessionToken, session_find},
 };
 use crate::{
-    app::Shared,
+    app::{App, Shared},
     refusal::{Answer, Refusal},
 };
-use axum::{extract::FromRequestParts, http::request::Parts};
-use picloud_types::{AccountId, ApiKey, Attempt, ErrorKind, Jid};
+use axum::{
+    extract::FromRequestParts,
+    http::{header, request::Parts},
+};
+use picloud_store::SignedIn;
+use picloud_types::{AccountId, ApiKey, Attempt, ErrorKind, Jid, api::sessions::CSRF_HEADER};
 use std::sync::Arc;
 
-/// Somebody who acts for an account: a person's key, or a running job.
+/// Somebody who acts for an account: a person's key or browser, or a running job.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) account: AccountId,
     pub(crate) account_name: Arc<str>,
-    /// Zero for a job.
+    /// Zero for a job, and for a browser.
     pub(crate) key: ApiKey,
     pub(crate) admin: bool,
     /// The job that asks, if one does.
     pub(crate) job: Option<Jid>,
+    /// The session, if a browser asks.
+    pub(crate) session: Option<Arc<SignedIn>>,
 }
 
-/// A caller with a key of its own. A job is none: it could outlive itself with a key it made.
+impl Caller {
+    /// Whether the session has not ended meanwhile, of a browser. For what goes on for long after it was let in.
+    pub(crate) async fn is_still_in(&self, app: &App) -> bool {
+        match &self.session {
+            None => true,
+            Some(session) => matches!(session_find(app, session.token_hash).await, Ok(Some(_))),
+        }
+    }
+}
+
+/// A caller with a key of its own, or a browser that signed in. A job is none: it could outlive itself with a
+/// key it made.
 #[derive(Clone, Debug)]
 pub(crate) struct Owner(pub(crate) Caller);
+
+/// A browser that signed in.
+pub(crate) struct Browser {
+    pub(crate) session: Arc<SignedIn>,
+    pub(crate) token: SessionToken,
+}
 
 /// An owner whose account administers the installation.
 #[derive(Clone, Debug)]
@@ -60,7 +84,12 @@ impl FromRequestParts<Shared> for Caller {
             Some(Credentials::Bearer(_)) => {
                 return Err(unauthorized("this is not for workers; it takes an API key"));
             }
-            None => return Err(unauthorized("no API key was given")),
+            None if parts.headers.contains_key(header::AUTHORIZATION) => {
+                return Err(unauthorized(
+                    "the Authorization header is of no kind known here",
+                ));
+            }
+            None => return browser_caller(parts, app).await,
         };
         if let Some(job) = JobUser::parse(&user) {
             return job_caller(app, job, &password).await;
@@ -77,7 +106,46 @@ impl FromRequestParts<Shared> for Caller {
             key: owner.key,
             admin: owner.admin,
             job: None,
+            session: None,
         })
+    }
+}
+
+async fn browser_caller(parts: &mut Parts, app: &Shared) -> Answer<Caller> {
+    let Browser { session, .. } = Browser::from_request_parts(parts, app).await?;
+    Ok(Caller {
+        account: session.account.id,
+        account_name: session.account.name.as_str().into(),
+        key: ApiKey(0),
+        admin: session.account.admin,
+        job: None,
+        session: Some(session),
+    })
+}
+
+impl FromRequestParts<Shared> for Browser {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Answer<Self> {
+        let Some(token) = app.cookie.read(&parts.headers) else {
+            return Err(unauthorized(
+                "no API key was given, and nobody is signed in",
+            ));
+        };
+        let Some(session) = session_find(app, token.hash()).await? else {
+            return Err(unauthorized("the session has ended").hint("sign in again"));
+        };
+        if !token.allows(&parts.method, &parts.headers) {
+            return Err(Refusal::new(
+                ErrorKind::Forbidden,
+                format!("{CSRF_HEADER} is missing or not that of the session"),
+            )
+            .hint("GET /v1/session tells it; send it with every request that is not a GET"));
+        }
+        if let Some(renewal) = parts.extensions.get::<Renewal>() {
+            renewal.note(app.cookie, &token, &session);
+        }
+        Ok(Self { session, token })
     }
 }
 
@@ -97,6 +165,7 @@ async fn job_caller(app: &Shared, job: JobUser, password: &str) -> Answer<Caller
         key: ApiKey(0),
         admin: false,
         job: Some(job.jid),
+        session: None,
     })
 }
 

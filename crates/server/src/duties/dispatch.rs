@@ -2,6 +2,7 @@
 
 use crate::{
     app::{App, Shared, now},
+    changes::Change,
     duties::handlers_ended,
     fleet::{Delivery, Reply, Taken},
 };
@@ -144,6 +145,8 @@ pub(crate) async fn give_back_attempts(app: &App, worker: WorkerId, returned: Ve
             handlers_ended(app, reported.ended.iter().map(|(_, jid)| *jid));
             let ended = reported.ended.iter().map(|(_, jid)| ((), *jid));
             app.watchers.wake(ended);
+            let accounts = reported.ended.iter().map(|(account, _)| *account);
+            app.changes.note_each(accounts, Change::Jobs);
             app.ends.wake(reported.ended);
             app.kills.notify_waiters();
             app.dispatch.notify_one();

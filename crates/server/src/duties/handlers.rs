@@ -1,6 +1,9 @@
 //! Starts handler jobs where messages wait, and takes back what ended ones held.
 
-use crate::app::{Shared, now};
+use crate::{
+    app::{Shared, now},
+    changes::Change,
+};
 use picloud_scheduler::handlers::{Need, jobs_to_start};
 use picloud_store::{HandlerNeed, StoreError};
 use std::{sync::atomic::Ordering, time::Duration};
@@ -25,6 +28,7 @@ pub(crate) async fn start(app: Shared) -> Result<(), StoreError> {
                 .jobs_submitted
                 .fetch_add(count, Ordering::Relaxed);
             app.dispatch.notify_one();
+            app.changes.note(need.account, Change::Jobs);
         }
     }
     sleep(PAUSE).await;
@@ -47,6 +51,10 @@ pub(crate) async fn release(app: Shared) -> Result<(), StoreError> {
     app.metrics
         .messages_failed
         .fetch_add(released.failed, Ordering::Relaxed);
+    if !released.queues.is_empty() || released.failed > 0 {
+        // Whose they are is not said.
+        app.changes.note_all(Change::Queues);
+    }
     // A job that ended leaves room for another of its queue, whether it held messages or not.
     app.messages.notify_one();
     Ok(())

@@ -8,7 +8,10 @@ pub(crate) mod orphans;
 pub(crate) mod queues;
 pub(crate) mod sweep;
 
-use crate::app::{App, Shared};
+use crate::{
+    app::{App, Shared},
+    changes::Change,
+};
 use picloud_types::Jid;
 use std::{future::Future, time::Duration};
 use tokio::{
@@ -52,8 +55,13 @@ pub(crate) fn ended(app: &Shared, ended: &picloud_store::Ended) {
     app.watchers
         .wake(ended_jids.chain(&ended.requeued).map(|jid| ((), *jid)));
     app.kills.notify_waiters();
+    app.changes.note_all(Change::Workers);
+    let accounts = ended.ended.iter().map(|(account, _)| *account);
+    app.changes.note_each(accounts, Change::Jobs);
     handlers_ended(app, ended.ended.iter().map(|(_, jid)| *jid));
     if !ended.requeued.is_empty() {
+        // Whose they are is not said.
+        app.changes.note_all(Change::Jobs);
         app.dispatch.notify_one();
     }
 }

@@ -1,6 +1,9 @@
 //! What happens to messages by time alone: deadlines, retention, and parts of queues that were deleted.
 
-use crate::app::{Shared, now};
+use crate::{
+    app::{Shared, now},
+    changes::Change,
+};
 use picloud_store::StoreError;
 use picloud_types::Timestamp;
 use std::time::Duration;
@@ -24,6 +27,10 @@ pub(crate) async fn run_once(app: Shared) -> Result<(), StoreError> {
             .store
             .queue_upkeep(now, app.queue_retention, rates_before, PART)
             .await?;
+        if !upkept.queues.is_empty() {
+            // Whose they are is not said.
+            app.changes.note_all(Change::Queues);
+        }
         if !upkept.more || app.stopping.is_cancelled() {
             break;
         }

@@ -15,6 +15,7 @@ const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 
 pub(crate) async fn run_once(app: Shared) -> Result<(), StoreError> {
     while sweep_part(&app).await? {}
+    app.store.session_sweep(now()).await?;
     let remembered = i64::try_from(REMEMBERED.as_millis()).unwrap_or(i64::MAX);
     app.store.housekeep(Timestamp(now().0 - remembered)).await
 }

@@ -1,7 +1,7 @@
 //! Removing finished jobs with everything that belongs to them.
 
 use super::{openapi::json, status::check_count};
-use crate::{app::Shared, auth::Caller, body::JsonBody, refusal::Answer};
+use crate::{app::Shared, auth::Caller, body::JsonBody, changes::Change, refusal::Answer};
 use axum::{Json, extract::State};
 use picloud_store::StoreError;
 use picloud_types::{
@@ -39,6 +39,7 @@ pub(super) async fn delete(
             .await?;
         rest = rest.skip(PART);
     }
+    app.changes.note(caller.account, Change::Jobs);
     app.sweep.notify_one();
     json(Deleted { deleted })
 }

@@ -18,7 +18,7 @@ use axum::{
 };
 use futures_util::stream;
 use picloud_store::{Series, StoreError};
-use picloud_types::{AccountId, Attempt, Jid, JidSet, api::info::StatusEvent};
+use picloud_types::{Attempt, Jid, JidSet, api::info::StatusEvent};
 use std::{collections::VecDeque, convert::Infallible, time::Duration};
 use tokio::{
     select,
@@ -49,7 +49,7 @@ pub(super) async fn events(
     let jid = Jid(jid);
     let mut watching = Watching {
         waiter: app.watchers.register((), &JidSet::range(jid, 1)),
-        account: caller.account,
+        caller,
         jid,
         after: None,
         told: None,
@@ -83,7 +83,7 @@ enum Next {
 struct Watching {
     app: Shared,
     waiter: Waiter<()>,
-    account: AccountId,
+    caller: Caller,
     jid: Jid,
     /// Second of the last sample sent.
     after: Option<u32>,
@@ -98,7 +98,7 @@ impl Watching {
     async fn read(&self) -> Result<Series, StoreError> {
         self.app
             .store
-            .series_read(self.account, self.jid, self.after, BATCH)
+            .series_read(self.caller.account, self.jid, self.after, BATCH)
             .await
     }
 
@@ -129,6 +129,9 @@ impl Watching {
                     () = sleep_until(Instant::now() + LOOK_AGAIN) => {}
                     () = self.app.stopping.cancelled() => return None,
                 },
+            }
+            if !self.caller.is_still_in(&self.app).await {
+                return None;
             }
             match self.look().await {
                 Ok(()) => {}

@@ -5,6 +5,7 @@ use crate::{
     app::{App, LOOK_AGAIN, Shared, now},
     auth::Caller,
     body::JsonBody,
+    changes::Change,
     duties::handlers_ended,
     refusal::{Answer, Refusal},
 };
@@ -47,6 +48,9 @@ pub(super) async fn kill(
     app.ends.wake(kill.ended.iter().copied());
     app.watchers
         .wake(kill.ended.iter().map(|(_, jid)| ((), *jid)));
+    if kill.killed > 0 {
+        app.changes.note(caller.account, Change::Jobs);
+    }
     if kill.queued {
         app.dispatch.notify_one();
     }

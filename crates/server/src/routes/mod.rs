@@ -4,6 +4,7 @@
 mod accounts;
 mod blobs;
 mod bucket;
+mod changes;
 mod deletes;
 mod events;
 mod health;
@@ -20,6 +21,7 @@ mod ranges;
 mod results;
 mod series;
 mod service;
+mod sessions;
 mod specs;
 mod status;
 mod submit;
@@ -34,6 +36,7 @@ mod workers;
 
 use crate::{
     app::Shared,
+    auth,
     refusal::Refusal,
     watch::{same_site, watch},
 };
@@ -116,6 +119,18 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::activate))
         .routes(routes!(keys::deactivate))
+        .routes(routes!(
+            sessions::sign_in,
+            sessions::session,
+            sessions::sign_out
+        ))
+        .routes(routes!(sessions::make_link))
+        .routes(routes!(sessions::look_at_link))
+        .routes(routes!(sessions::use_link))
+        .routes(routes!(sessions::change_password))
+        .routes(routes!(sessions::list, sessions::sign_out_everywhere))
+        .routes(routes!(sessions::sign_one_out))
+        .routes(routes!(changes::changes))
         .routes(routes!(accounts::list, accounts::create))
         .routes(routes!(usage::usage))
         .routes(routes!(workers::list))
@@ -144,6 +159,10 @@ pub(crate) fn router(app: Shared) -> Router {
     let (api, _) = documented().split_for_parts();
     api.fallback(page::page)
         .method_not_allowed_fallback(unknown_method)
+        .layer(middleware::from_fn_with_state(
+            Shared::clone(&app),
+            auth::renew,
+        ))
         .layer(middleware::from_fn(same_site))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(Shared::clone(&app), watch))

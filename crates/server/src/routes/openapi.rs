@@ -16,7 +16,9 @@ use utoipa::{
         path::Operation,
         response::ResponseBuilder,
         schema::Ref,
-        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+        security::{
+            ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+        },
     },
 };
 
@@ -26,7 +28,9 @@ Run Python functions and other programs on a machine or a fleet.
 
 **Who asks.** People and programs: HTTP Basic with an API key as user name and its secret as password. \
 Running jobs: HTTP Basic with the user name `job-ACCOUNT-JID-ATTEMPT` and their token. \
-Workers: `Authorization: Bearer` with the worker token.
+Workers: `Authorization: Bearer` with the worker token. \
+Browsers: the cookie that signing in sets, `__Host-picloud` over TLS and `picloud` without; every request but GET \
+needs the session's `csrf_token` in `X-CSRF-Token` besides.
 
 **Frames.** Bodies of type `application/vnd.picloud.frames` are a run of frames, each a big-endian 32-bit \
 length and that many bytes. The first frame is a JSON header that says which frames follow. A *payload* frame is a \
@@ -48,7 +52,7 @@ hint, and whether the same request may succeed later.";
         (name = "volumes", description = "Directory trees, shown to jobs"),
         (name = "queues", description = "Messages, and the handlers attached to queues"),
         (name = "blobs", description = "Content-addressed uploads, each account its own"),
-        (name = "account", description = "Accounts and their API keys"),
+        (name = "account", description = "Accounts, their API keys, signing in"),
         (name = "service", description = "The server itself"),
         (name = "workers", description = "What workers say; not for people"),
     )
@@ -66,6 +70,8 @@ pub(super) fn head() -> OpenApi {
     ] {
         components.add_security_scheme(name, SecurityScheme::Http(Http::new(scheme)));
     }
+    let cookie = ApiKey::Cookie(ApiKeyValue::new("picloud"));
+    components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
     api
 }
 
@@ -92,7 +98,7 @@ pub(super) fn complete(mut api: OpenApi) -> OpenApi {
     api
 }
 
-const ALL_KINDS: [ErrorKind; 18] = [
+const ALL_KINDS: [ErrorKind; 19] = [
     ErrorKind::BadRequest,
     ErrorKind::HashMismatch,
     ErrorKind::Unauthorized,
@@ -108,6 +114,7 @@ const ALL_KINDS: [ErrorKind; 18] = [
     ErrorKind::QuotaExceeded,
     ErrorKind::RangeNotSatisfiable,
     ErrorKind::PythonMissing,
+    ErrorKind::TooManyRequests,
     ErrorKind::Internal,
     ErrorKind::Unavailable,
     ErrorKind::DiskFull,
@@ -118,8 +125,16 @@ fn complete_operation(path: &str, operation: &mut Operation) {
         return;
     }
     let is_for_workers = operation.tags.iter().flatten().any(|t| t == "workers");
-    let scheme = if is_for_workers { "bearer" } else { "basic" };
-    operation.security = Some(vec![SecurityRequirement::new(scheme, Vec::<String>::new())]);
+    let schemes: &[&str] = if is_for_workers {
+        &["bearer"]
+    } else {
+        &["basic", "session"]
+    };
+    let requirement = |scheme: &&str| SecurityRequirement::new(*scheme, Vec::<String>::new());
+    // Whoever signs in has nothing to show yet; those say so themselves.
+    operation
+        .security
+        .get_or_insert_with(|| schemes.iter().map(requirement).collect());
     if let Some(body) = &mut operation.request_body {
         body.required = Some(Required::True);
     }

@@ -5,6 +5,7 @@ use crate::{
     app::{App, Shared, now},
     auth::{Caller, secret_new},
     body::{WholeBody, parse_json},
+    changes::Change,
     refusal::{Answer, Refusal},
 };
 use axum::{Json, extract::State};
@@ -69,6 +70,7 @@ pub(super) async fn submit(
     app.metrics
         .jobs_submitted
         .fetch_add(made.count, Ordering::Relaxed);
+    app.changes.note(caller.account, Change::Jobs);
     // The store woke the scheduler already, before this was on disk.
     json(Submitted {
         first_jid: made.first_jid,

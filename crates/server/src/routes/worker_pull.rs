@@ -55,6 +55,8 @@ pub(super) async fn pull(
     match hanging.wait(reply, deadline).await {
         Some(Reply::Work(delivery)) => {
             let claimed = delivery.take();
+            let accounts = claimed.specs.iter().map(|spec| spec.account);
+            app.fleet.given(worker, accounts);
             app.metrics
                 .jobs_claimed
                 .fetch_add(claimed.jobs.len() as u64, Ordering::Relaxed);

@@ -5,6 +5,7 @@ use crate::{
     app::{App, Shared, now},
     auth::Agent,
     body::{Frames, InPath},
+    changes::Change,
     duties::handlers_ended,
     refusal::{Answer, Refusal},
 };
@@ -34,7 +35,13 @@ pub(super) async fn report(
     let watched = watched(&report);
     let mattered_to_kills =
         !report.kills_seen.is_empty() || !report.finished.is_empty() || !report.returned.is_empty();
+    let moves_jobs = !report.started.is_empty() || !report.returned.is_empty();
     let reported = app.store.job_report(worker, report, now()).await?;
+    if moves_jobs && !app.changes.is_unheard() {
+        // Whose they are the report does not say.
+        let accounts = app.fleet.accounts(worker);
+        app.changes.note_each(accounts, Change::Jobs);
+    }
     wake(&app, &reported);
     app.watchers.wake(watched);
     if mattered_to_kills {
@@ -66,6 +73,8 @@ fn wake(app: &App, reported: &Reported) {
     app.ends.wake(reported.ended.iter().copied());
     app.watchers
         .wake(reported.ended.iter().map(|(_, jid)| ((), *jid)));
+    let accounts = reported.ended.iter().map(|(account, _)| *account);
+    app.changes.note_each(accounts, Change::Jobs);
 }
 
 /// Jobs of which those who watch them may learn something new. Ends are not among them.

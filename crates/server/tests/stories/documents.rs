@@ -63,7 +63,10 @@ async fn every_route_is_in_the_document_and_answers() {
                 .send()
                 .await
                 .expect("an answer");
+            let is_open = operation["security"] == serde_json::json!([{}]);
             let expected = match path.split('/').nth(1) {
+                // Who signs in has nothing to show yet; the body is missing.
+                Some("v1") if is_open => 400,
                 Some("v1") => 401,
                 Some("public") => 404,
                 Some("signed") => 400,

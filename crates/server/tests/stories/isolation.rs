@@ -1,5 +1,6 @@
 //! Promise 10, the server's half: no account can see or touch another's things.
 
+use crate::browser::{Browser, link};
 use crate::objects::put;
 use crate::queue_world::push;
 use crate::world::{World, header, inline, only, refused, spec, status, submit_one};
@@ -36,6 +37,7 @@ fn about(jid: i64, hash: Hash, key: i64) -> Vec<(Method, String, String)> {
         (Method::GET, format!("/v1/jobs/{jid}/series"), String::new()),
         (Method::GET, format!("/v1/jobs/{jid}/events"), String::new()),
         (Method::GET, format!("/v1/blobs/{hash}"), String::new()),
+        (Method::DELETE, format!("/v1/sessions/{jid}"), String::new()),
         post(&format!("/v1/keys/{key}/activate"), ""),
         post(&format!("/v1/keys/{key}/deactivate"), ""),
         (
@@ -92,7 +94,7 @@ fn about_queue(queue: &str) -> Vec<(Method, String, String)> {
 }
 
 /// Paths that name nothing of anybody, or that only workers and administrators may use.
-const HARMLESS: [&str; 39] = [
+const HARMLESS: [&str; 46] = [
     "/v1/queues",
     "/v1/queues/{queue}/pop",
     "/v1/queues/{queue}/exchange",
@@ -116,6 +118,13 @@ const HARMLESS: [&str; 39] = [
     "/v1/blobs/missing",
     "/v1/jobs",
     "/v1/keys",
+    "/v1/changes",
+    "/v1/session",
+    "/v1/session/links",
+    "/v1/session/link",
+    "/v1/session/link/look",
+    "/v1/session/password",
+    "/v1/sessions",
     "/v1/accounts",
     "/v1/usage",
     "/v1/workers",
@@ -162,6 +171,10 @@ async fn another_accounts_things_are_as_absent_as_those_that_never_were() {
         client.volume_create(&volume).await.expect("made");
         push(&client, &format!("q{job}"), [json!("secret message")]).await;
     }
+    let mut browsers = [Browser::new(&world), Browser::new(&world)];
+    for browser in &mut browsers {
+        browser.use_link(&link(&world).await, None).await;
+    }
     let (_, other_key) = world.other().await;
     let http = reqwest::Client::new();
     let answer = async |(method, path, body): (Method, String, String)| {
@@ -196,6 +209,9 @@ async fn another_accounts_things_are_as_absent_as_those_that_never_were() {
     assert_eq!(status(&client, jid).await, "queued");
     assert_eq!(status(&client, finished).await, "done");
     client.service().await.expect("the key is still active");
+    for browser in &browsers {
+        assert!(browser.is_in().await, "the sessions are still there");
+    }
 }
 
 #[tokio::test]
@@ -264,6 +280,7 @@ fn no_path_was_forgotten() {
             .replace("{id}", "1")
             .replace("{queue}", "q1")
             .replace("{key}", "1")
+            .replace("{session}", "1")
             .replace("{name}", "v1-data")
             .replace("{stream}", "stdout")
             .replace("{hash}", &hash.to_string());

@@ -2,9 +2,12 @@
 
 mod accounts;
 mod blobs;
+mod browser;
+mod changes;
 mod confinement;
 mod documents;
 mod events;
+mod expiry;
 mod handler_jobs;
 mod handlers;
 mod isolation;
@@ -12,6 +15,7 @@ mod jobs;
 mod kills;
 mod leases;
 mod limits;
+mod links;
 mod object_http;
 mod object_limits;
 mod objects;
@@ -24,6 +28,7 @@ mod queue_world;
 mod queues;
 mod s3;
 mod series;
+mod sessions;
 mod signed;
 mod stopping;
 mod submissions;

@@ -5,6 +5,7 @@ use crate::{
     app::{Shared, now},
     auth::Caller,
     body::{InPath, JsonBody},
+    changes::Change,
     refusal::{Answer, Refusal},
     routes::{DONE, openapi::json},
 };
@@ -78,6 +79,7 @@ pub(in crate::routes) async fn delete(
     app.queue_ids.forget(caller.account, &queue);
     of_queue(&queue, part)?;
     app.queues.call_all(id);
+    app.changes.note(caller.account, Change::Queues);
     app.sweep.notify_one();
     Ok(DONE)
 }

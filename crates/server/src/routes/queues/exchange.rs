@@ -5,6 +5,7 @@ use crate::{
     app::{App, Shared, now},
     auth::HandlerJob,
     body::{Frames, InPath},
+    changes::Change,
     handlers::{Crowd, Turn, turn},
     queue_waiters::Who,
     refusal::{Answer, Refusal},
@@ -197,6 +198,7 @@ impl Exchanging<'_> {
     async fn look(&self, done: Done, crowd: Option<Crowd>) -> Answer<Exchanged> {
         // What it holds is known only afterwards: here it may have had its turn, no more.
         let finish = self.finish(crowd, false);
+        let brings = !done.settled.is_empty() || !done.give_back.is_empty();
         let now = now();
         let exchange = Exchange {
             account: self.job.account,
@@ -214,6 +216,9 @@ impl Exchanging<'_> {
         match self.app.store.handler_exchange(exchange).await {
             Ok(mut reply) => {
                 done.sums.count(self.app);
+                if brings || !reply.messages.is_empty() {
+                    self.app.changes.note(self.job.account, Change::Queues);
+                }
                 reply.finish = reply.finish.or(finish);
                 Ok(reply)
             }

@@ -13,6 +13,7 @@ pub(super) mod tickets;
 
 use crate::{
     app::{App, now},
+    changes::Change,
     refusal::{Answer, Refusal},
 };
 use picloud_store::{Queue, StoreError};
@@ -76,5 +77,6 @@ async fn changed(app: &App, account: AccountId, name: &QueueName) -> Answer<()> 
         app.queues.call_all(id);
     }
     app.messages.notify_one();
+    app.changes.note(account, Change::Queues);
     Ok(())
 }

@@ -5,6 +5,7 @@ use crate::{
     app::{App, Shared, now},
     auth::Caller,
     body::{InPath, JsonBody},
+    changes::Change,
     queue_ids::not_yet,
     refusal::{Answer, Refusal},
     routes::{DONE, openapi::json},
@@ -102,6 +103,7 @@ async fn in_parts(
     if let MoveWhat::Move { to, .. } | MoveWhat::Redrive { to: Some(to), .. } = &what {
         app.queues.call_all(not_yet(account, to));
     }
+    app.changes.note(account, Change::Queues);
     Ok(Moved { moved })
 }
 
@@ -143,6 +145,7 @@ pub(in crate::routes) async fn requeue(
         }
         done => {
             done?;
+            app.changes.note(caller.account, Change::Queues);
             if let Some(unmade) = unmade {
                 app.queues.call_all(unmade);
             }

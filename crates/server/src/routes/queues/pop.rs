@@ -5,6 +5,7 @@ use crate::{
     app::{App, Shared, now},
     auth::Caller,
     body::{InPath, JsonBody},
+    changes::Change,
     queue_waiters::Who,
     refusal::{Answer, Refusal},
     routes::openapi::framed,
@@ -44,6 +45,9 @@ pub(in crate::routes) async fn pop(
     app.metrics
         .messages_popped
         .fetch_add(popped.messages.len() as u64, Ordering::Relaxed);
+    if !popped.messages.is_empty() {
+        app.changes.note(caller.account, Change::Queues);
+    }
     Ok(if wants_json(&headers) {
         Json(popped.json()).into_response()
     } else {

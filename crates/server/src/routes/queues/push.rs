@@ -5,6 +5,7 @@ use crate::{
     app::{App, Shared, now},
     auth::Caller,
     body::{InPath, WholeBody, parse_json},
+    changes::Change,
     queue_ids::not_yet,
     refusal::{Answer, Refusal},
     routes::{blobs::record, openapi::json, submit},
@@ -54,6 +55,7 @@ pub(in crate::routes) async fn push(
     app.metrics
         .messages_pushed
         .fetch_add(pushed, Ordering::Relaxed);
+    app.changes.note(caller.account, Change::Queues);
     // Who waits for the queue was called by the store, unless it did not exist when they came.
     app.queues.call_all(unmade);
     json(Pushed { pushed })

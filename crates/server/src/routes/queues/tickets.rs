@@ -5,6 +5,7 @@ use crate::{
     app::{Shared, now},
     auth::Caller,
     body::{InPath, JsonBody},
+    changes::Change,
     refusal::{Answer, Refusal},
     routes::openapi::json,
 };
@@ -33,7 +34,9 @@ pub(in crate::routes) async fn ack(
         .store
         .queue_ack(caller.account, &queue, tickets, now())
         .await;
-    json(reply(&request, &of_queue(&queue, acknowledged)?, None))
+    let lost = of_queue(&queue, acknowledged)?;
+    app.changes.note(caller.account, Change::Queues);
+    json(reply(&request, &lost, None))
 }
 
 /// Give deliveries another deadline
@@ -55,7 +58,9 @@ pub(in crate::routes) async fn deadline(
         .store
         .queue_deadline(caller.account, &queue, tickets, deadline, now)
         .await;
-    json(reply(&request, &of_queue(&queue, renewed)?, Some(deadline)))
+    let lost = of_queue(&queue, renewed)?;
+    app.changes.note(caller.account, Change::Queues);
+    json(reply(&request, &lost, Some(deadline)))
 }
 
 fn tickets(request: &TicketsRequest) -> Answer<Vec<Ticket>> {
