@@ -1,6 +1,10 @@
 //! Everything known of jobs.
 
-use super::{list::runtime_seconds, openapi::json};
+use super::{
+    list::{map_row, runtime_seconds},
+    openapi::json,
+    profile,
+};
 use crate::{
     app::{App, Shared, now},
     auth::Caller,
@@ -12,10 +16,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::StreamExt;
 use picloud_blob::BlobError;
 use picloud_scheduler::{Fleet, WaitingJob, why_waiting};
-use picloud_store::{JobDetail, JobLive, WorkerAbout};
+use picloud_store::{AttemptEnd, AttemptPast, JobDetail, JobLive, WorkerAbout};
 use picloud_types::{
     AccountId, ErrorKind, JidSet, JobState, Payload, Sample, Usage,
-    api::info::{InfoPart, InfoReply, InfoRequest, JobInfo, Live},
+    api::info::{AttemptEnded, InfoPart, InfoReply, InfoRequest, JobInfo, Live},
     limits::LOG_TAIL_BYTES,
 };
 use std::collections::BTreeMap;
@@ -52,11 +56,12 @@ pub(super) async fn info(
         app.store.job_live(caller.account, running).await?
     };
     let mut info = BTreeMap::new();
-    for detail in details {
+    for mut detail in details {
         let jid = detail.jid;
+        let profile = detail.profile.take();
         let mut about = basic(&app, &fleet, detail, lives.remove(&jid));
-        if !request.with.contains(&InfoPart::Profile) {
-            about.profile = None;
+        if let (true, Some(profile)) = (request.with.contains(&InfoPart::Profile), profile) {
+            (about.profile, about.profile_calls) = profile::split(profile);
         }
         if request.with.contains(&InfoPart::Streams) {
             let tails = app
@@ -110,6 +115,9 @@ fn basic(app: &App, fleet: &Fleet, detail: JobDetail, live: Option<JobLive>) -> 
         core_ms: detail.core_ms,
         cost: detail.cost_pico.map(|pico| pico as f64 / 1e12),
         parent_jid: detail.parent,
+        map: detail.map.as_ref().map(map_row),
+        depends_on: detail.depends_on,
+        earlier_attempts: detail.past_attempts.into_iter().map(attempt).collect(),
         confinement: detail.worker_about.as_ref().map(|w| w.confinement),
         worker: detail.worker_about.map(|w| w.name),
         waiting_because: why_waiting(&app.core_types, &waiting, fleet),
@@ -118,7 +126,22 @@ fn basic(app: &App, fleet: &Fleet, detail: JobDetail, live: Option<JobLive>) -> 
         streams: None,
         function_pickle: None,
         args_pickle: None,
-        profile: detail.profile,
+        profile: None,
+        profile_calls: None,
+    }
+}
+
+fn attempt(past: AttemptPast) -> AttemptEnded {
+    let because = match past.because {
+        AttemptEnd::WorkerEnded => "its worker was lost or stopped",
+        AttemptEnd::GivenBack => "its worker gave it back",
+    };
+    AttemptEnded {
+        attempt: past.attempt.0,
+        worker: past.worker_name,
+        started: past.started,
+        ended: past.ended,
+        because: because.to_owned(),
     }
 }
 

@@ -8,14 +8,17 @@ use crate::{
     refusal::{Answer, Refusal},
 };
 use axum::{Json, extract::State};
-use picloud_store::{JobDetail, JobFilter};
+use picloud_store::{JobDetail, JobFilter, JobMap};
 use picloud_types::{
     Jid, JobState, QueueName, Timestamp,
-    api::jobs::{JobList, JobRow, ListQuery},
+    api::jobs::{JobList, JobRow, ListQuery, MapRow},
 };
+use std::collections::BTreeMap;
 
 const LIMIT_DEFAULT: u32 = 100;
 const LIMIT_MAX: u32 = 1_000;
+/// Longest text that is searched for, in characters.
+const TEXT_MAX: usize = 200;
 
 /// List jobs, newest first
 #[utoipa::path(get, path = "/v1/jobs", tag = "jobs", params(ListQuery),
@@ -31,15 +34,7 @@ pub(super) async fn list(
             "limit is 1 to {LIMIT_MAX}, not {limit}"
         )));
     }
-    let filter = JobFilter {
-        states: states(query.status.as_deref())?,
-        label: query.label,
-        function: query.function,
-        queue: queue(query.queue.as_deref())?,
-        parent: query.parent.map(Jid),
-        before: query.before.map(Jid),
-        ..JobFilter::default()
-    };
+    let filter = filter(query)?;
     let page = app.store.job_list(caller.account, filter, limit).await?;
     let now = now();
     json(JobList {
@@ -48,18 +43,53 @@ pub(super) async fn list(
     })
 }
 
-/// The inner states that people see under one name.
-fn states(status: Option<&str>) -> Answer<Vec<JobState>> {
-    let Some(status) = status else {
+fn filter(query: ListQuery) -> Answer<JobFilter> {
+    // An empty text is in everything, so it is no condition.
+    let text = query.text.filter(|text| !text.is_empty());
+    if text.as_ref().is_some_and(|t| t.chars().count() > TEXT_MAX) {
+        return Err(Refusal::bad_request(format!(
+            "text has at most {TEXT_MAX} characters"
+        )));
+    }
+    let (from, until) = (query.created_from, query.created_until);
+    if let (Some(from), Some(until)) = (from, until)
+        && from > until
+    {
+        return Err(Refusal::bad_request(format!(
+            "created_from, {from}, is after created_until, {until}"
+        ))
+        .hint("both are milliseconds since 1970"));
+    }
+    Ok(JobFilter {
+        states: states(query.status.as_deref())?,
+        label: query.label,
+        function: query.function,
+        queue: queue(query.queue.as_deref())?,
+        core_type: query.core_type,
+        parent: query.parent.map(Jid),
+        map: query.map.map(Jid),
+        created_from: from.map(Timestamp),
+        created_until: until.map(Timestamp),
+        text,
+        grouped: query.grouped,
+        before: query.before.map(Jid),
+    })
+}
+
+/// The inner states that people see under the names in a list.
+fn states(statuses: Option<&str>) -> Answer<Vec<JobState>> {
+    let Some(statuses) = statuses else {
         return Ok(Vec::new());
     };
-    let named: JobState = status
-        .parse()
-        .map_err(|e: picloud_types::state::BadState| Refusal::bad_request(e.to_string()))?;
-    Ok(JobState::ALL
-        .into_iter()
-        .filter(|s| s.public_name() == named.public_name())
-        .collect())
+    let named = statuses.split(',').map(|name| {
+        let state = name.trim().parse::<JobState>();
+        state.map(|state| state.public_name())
+    });
+    let named = named
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|e| Refusal::bad_request(e.to_string()))?;
+    let all = JobState::ALL.into_iter();
+    Ok(all.filter(|s| named.contains(&s.public_name())).collect())
 }
 
 fn queue(name: Option<&str>) -> Answer<Option<QueueName>> {
@@ -95,10 +125,31 @@ fn row(detail: &JobDetail, now: Timestamp) -> JobRow {
         started: detail.started,
         finished: detail.finished,
         runtime_ms,
+        cpu_user_ms: ended(detail.usage.cpu_user_us).map(|us| us as f64 / 1e3),
+        cpu_system_ms: ended(detail.usage.cpu_system_us).map(|us| us as f64 / 1e3),
+        cost: detail.cost_pico.map(|pico| pico as f64 / 1e12),
+        map: detail.map.as_ref().map(map_row),
         memory_peak_bytes: ended(detail.usage.memory_peak_bytes),
         memory_failures: ended(detail.usage.memory_failures),
         error,
     }
+}
+
+pub(super) fn map_row(map: &JobMap) -> MapRow {
+    MapRow {
+        first: map.first,
+        count: map.count,
+        statuses: map.states.as_ref().map(|states| by_name(states)),
+    }
+}
+
+/// Several inner states may have one name.
+fn by_name(states: &[(JobState, u64)]) -> BTreeMap<String, u64> {
+    let mut named = BTreeMap::new();
+    for (state, count) in states {
+        *named.entry(state.public_name().to_owned()).or_default() += count;
+    }
+    named
 }
 
 /// Time the function took, or has taken so far.

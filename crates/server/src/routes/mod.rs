@@ -16,6 +16,7 @@ mod metrics;
 pub(crate) mod openapi;
 mod output;
 mod page;
+mod profile;
 mod queues;
 mod ranges;
 mod results;

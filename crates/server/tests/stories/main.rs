@@ -16,6 +16,7 @@ mod kills;
 mod leases;
 mod limits;
 mod links;
+mod lists;
 mod object_http;
 mod object_limits;
 mod objects;
