@@ -5,10 +5,12 @@
 //! guard refuses and the next round decides anew.
 
 mod core_types;
+mod crontab;
 pub mod handlers;
 mod plan;
 mod why;
 
 pub use core_types::{CoreTypes, Needs};
+pub use crontab::{BadSchedule, Crontab};
 pub use plan::{Assignment, Fleet, Group, WorkerOffer, plan};
 pub use why::{WaitingJob, why_waiting};
