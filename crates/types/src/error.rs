@@ -35,6 +35,10 @@ pub enum ErrorKind {
     PythonMissing,
     /// The state of things changed under the request.
     Conflict,
+    /// The job ended without a result.
+    JobFailed,
+    /// The result is there, in a form that this question cannot be answered in.
+    WrongForm,
     /// The lease is over: the worker must introduce itself again.
     WorkerUnknown,
     /// Too often in too short a time; `Retry-After` says when to try again.
@@ -56,11 +60,12 @@ impl ErrorKind {
             Self::Forbidden => 403,
             Self::JobUnknown | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::WrongForm => 406,
             Self::JobNotFinished | Self::BlobMissing | Self::Conflict => 409,
             Self::WorkerUnknown => 410,
             Self::TooLarge | Self::QuotaExceeded => 413,
             Self::RangeNotSatisfiable => 416,
-            Self::PythonMissing => 422,
+            Self::PythonMissing | Self::JobFailed => 422,
             Self::TooManyRequests => 429,
             Self::Internal => 500,
             Self::Unavailable => 503,

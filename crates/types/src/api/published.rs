@@ -21,6 +21,17 @@ pub struct Signature {
     pub returns: Option<serde_json::Value>,
 }
 
+impl Signature {
+    /// How people read it: `addition(x, y=2)`. Values are written as Python writes them.
+    pub fn text(&self, label: &str) -> String {
+        let mut parts: Vec<String> = self.parameters.iter().map(Parameter::text).collect();
+        if self.open {
+            parts.push("**others".to_owned());
+        }
+        format!("{label}({})", parts.join(", "))
+    }
+}
+
 /// One parameter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +48,41 @@ pub struct Parameter {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub schema: Option<serde_json::Value>,
+}
+
+impl Parameter {
+    fn text(&self) -> String {
+        match (&self.default, self.required) {
+            (Some(default), _) => format!("{}={}", self.name, python_text(default)),
+            (None, true) => self.name.clone(),
+            (None, false) => format!("{}=...", self.name),
+        }
+    }
+}
+
+/// JSON nests no deeper than its parser allows, so this recursion is bounded.
+fn python_text(value: &serde_json::Value) -> String {
+    use serde_json::Value;
+    match value {
+        Value::Null => "None".to_owned(),
+        Value::Bool(true) => "True".to_owned(),
+        Value::Bool(false) => "False".to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) if text.contains(['\'', '\\']) || text.contains(char::is_control) => {
+            serde_json::Value::String(text.clone()).to_string()
+        }
+        Value::String(text) => format!("'{text}'"),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(python_text).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Object(entries) => {
+            let entries = entries
+                .iter()
+                .map(|(name, value)| format!("'{name}': {}", python_text(value)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+        }
+    }
 }
 
 /// Who may call it.
@@ -188,4 +234,46 @@ pub struct ResultBody {
     pub result: serde_json::Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jid: Option<Jid>,
+}
+
+/// Answer to a question for the result of a job that has none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JobFailed {
+    /// Of the kind `job_failed`; `msg` is what the exception said.
+    pub error: crate::ApiError,
+    pub jid: Jid,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_signature_reads_as_in_python() {
+        let parameter = |name: &str, required, default| Parameter {
+            name: name.into(),
+            required,
+            default,
+            schema: None,
+        };
+        let mut signature = Signature {
+            parameters: vec![
+                parameter("x", true, None),
+                parameter("y", false, Some(json!({"a": [1.5, null, true]}))),
+                parameter("form", false, Some(json!("JPEG"))),
+                parameter("quoted", false, Some(json!("it's"))),
+                parameter("unsaid", false, None),
+            ],
+            ..Signature::default()
+        };
+        assert_eq!(
+            signature.text("f"),
+            "f(x, y={'a': [1.5, None, True]}, form='JPEG', quoted=\"it's\", unsaid=...)"
+        );
+        signature.parameters.clear();
+        assert_eq!(signature.text("f"), "f()");
+        signature.open = true;
+        assert_eq!(signature.text("f"), "f(**others)");
+    }
 }
