@@ -2,7 +2,7 @@
 import { api, data } from "../../api/http";
 import { useLive } from "../../live/useLive";
 import { bytes, money } from "../../ui/format";
-import { ErrorNote } from "../../ui/Notes";
+import { LiveNote } from "../../ui/LiveNote";
 import { visible } from "../../ui/text";
 import { Section } from "./Section";
 
@@ -16,7 +16,7 @@ export function About() {
   const { info, currency } = service.data ?? {};
   return (
     <Section title="About this server">
-      {service.error ? <ErrorNote error={service.error} /> : null}
+      <LiveNote live={service} />
       <dl class="facts about">
         <dt>Version</dt>
         <dd>{info ? visible(info.version) : "–"}</dd>

@@ -4,6 +4,7 @@ import { api, data } from "../../api/http";
 import type { KeySecret, LinkMade } from "../../api/types";
 import { useLive } from "../../live/useLive";
 import { Snippet } from "../../ui/Empty";
+import { LiveNote } from "../../ui/LiveNote";
 import { ErrorNote, sayError } from "../../ui/Notes";
 import { Time } from "../../ui/Time";
 import { visible } from "../../ui/text";
@@ -65,7 +66,7 @@ export function Accounts() {
         />
       ) : null}
       {made ? <Shown made={made} /> : null}
-      {live.error ? <ErrorNote error={live.error} /> : null}
+      <LiveNote live={live} />
       <div class="accounts" aria-busy={live.loading}>
         {live.data ? (
           <table class="cards">

@@ -4,6 +4,7 @@ import { api, data } from "../../api/http";
 import type { Key, KeySecret } from "../../api/types";
 import { useLive } from "../../live/useLive";
 import { Confirm } from "../../ui/Dialog";
+import { LiveNote } from "../../ui/LiveNote";
 import { ErrorNote, say, sayError } from "../../ui/Notes";
 import { Time } from "../../ui/Time";
 import { visible } from "../../ui/text";
@@ -56,7 +57,7 @@ export function ApiKeys() {
         />
       ) : null}
       {made ? <Secret made={made} /> : null}
-      {live.error ? <ErrorNote error={live.error} /> : null}
+      <LiveNote live={live} />
       <div class="keys" aria-busy={live.loading}>
         {live.data?.length === 0 ? (
           <p class="soft padded">

@@ -5,7 +5,8 @@ import type { SessionRow } from "../../api/types";
 import { useLive } from "../../live/useLive";
 import { useSession } from "../../shell/session";
 import { Confirm } from "../../ui/Dialog";
-import { ErrorNote, say, sayError } from "../../ui/Notes";
+import { LiveNote } from "../../ui/LiveNote";
+import { say, sayError } from "../../ui/Notes";
 import { Time } from "../../ui/Time";
 import { shortened, visible } from "../../ui/text";
 import { useEvery } from "../../ui/useEvery";
@@ -53,7 +54,7 @@ export function Sessions() {
         </>
       }
     >
-      {live.error ? <ErrorNote error={live.error} /> : null}
+      <LiveNote live={live} />
       <div class="sessions" aria-busy={live.loading}>
         {live.data ? (
           <table class="cards">

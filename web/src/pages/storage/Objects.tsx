@@ -8,7 +8,8 @@ import { changedQuery, useQuery } from "../../ui/address";
 import { Confirm } from "../../ui/Dialog";
 import { Empty } from "../../ui/Empty";
 import { bytes, count } from "../../ui/format";
-import { ErrorNote, say, sayError } from "../../ui/Notes";
+import { LiveNote } from "../../ui/LiveNote";
+import { say, sayError } from "../../ui/Notes";
 import { Time } from "../../ui/Time";
 import { visible } from "../../ui/text";
 import { useEvery } from "../../ui/useEvery";
@@ -108,7 +109,7 @@ export function Objects() {
           />
         </div>
       </div>
-      {live.error ? <ErrorNote error={live.error} /> : null}
+      <LiveNote live={live} />
       <Uploads uploads={uploads} />
       <section
         class={over ? "panel drop over" : "panel drop"}

@@ -8,7 +8,8 @@ import { changedQuery, useQuery } from "../../ui/address";
 import { Confirm } from "../../ui/Dialog";
 import { Empty } from "../../ui/Empty";
 import { bytes, count } from "../../ui/format";
-import { ErrorNote, say } from "../../ui/Notes";
+import { LiveNote } from "../../ui/LiveNote";
+import { say } from "../../ui/Notes";
 import { Time } from "../../ui/Time";
 import { visible } from "../../ui/text";
 import { useEvery } from "../../ui/useEvery";
@@ -46,7 +47,7 @@ function All() {
   const volumes = live.data;
   return (
     <>
-      {live.error ? <ErrorNote error={live.error} /> : null}
+      <LiveNote live={live} />
       <div class="panel drop" aria-busy={live.loading}>
         {volumes?.length === 0 ? (
           <Empty title="Directory trees for jobs are listed here." code={FIRST_LINES} />
@@ -149,7 +150,7 @@ function Inside({ volume, path }: { volume: string; path: string }) {
         prefix={path}
         address={(prefix) => address(volume, prefix)}
       />
-      {live.error ? <ErrorNote error={live.error} /> : null}
+      <LiveNote live={live} />
       <div class="panel drop" aria-busy={live.loading}>
         {entries?.length === 0 && path === "" ? (
           <Empty

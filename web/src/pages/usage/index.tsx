@@ -8,7 +8,7 @@ import { useQuery } from "../../ui/address";
 import { csv, download } from "../../ui/csv";
 import { Empty } from "../../ui/Empty";
 import { count, duration, money } from "../../ui/format";
-import { ErrorNote } from "../../ui/Notes";
+import { LiveNote } from "../../ui/LiveNote";
 import { shortened, visible } from "../../ui/text";
 import "../../ui/cards.css";
 import { Bars } from "./Bars";
@@ -68,7 +68,7 @@ export default function UsagePage() {
         </button>
       </div>
       <Choices period={period} groups={groups} measure={measure} all={all} query={query} change={change} />
-      {live.error ? <ErrorNote error={live.error} /> : null}
+      <LiveNote live={live} />
       <Sums reply={found?.table} />
       <div class="panel">
         {found ? (

@@ -5,6 +5,7 @@ import { useLive } from "../../live/useLive";
 import { useSession } from "../../shell/session";
 import { Empty } from "../../ui/Empty";
 import { bytes, count } from "../../ui/format";
+import { LiveNote } from "../../ui/LiveNote";
 import { ErrorNote } from "../../ui/Notes";
 import { Time, useSecond } from "../../ui/Time";
 import { visible } from "../../ui/text";
@@ -47,7 +48,7 @@ function Everybody() {
   }
   return (
     <>
-      {live.error ? <ErrorNote error={live.error} /> : null}
+      <LiveNote live={live} />
       <p class="soft">{offerWords(rows)}</p>
       <div class="panel scroll">
         <table class="cards workers">
