@@ -40,7 +40,7 @@ export function Shell() {
       <a class="skip" href="#main">
         Skip to the content
       </a>
-      <div class="side">
+      <header class="side">
         <Link class="brand" href="/jobs">
           <img src="/icon.svg" alt="" /> picloud
         </Link>
@@ -58,7 +58,7 @@ export function Shell() {
         </nav>
         <SideEnd onHelp={() => setHelp(true)} />
         <Connection />
-      </div>
+      </header>
       <main class="main" id="main" tabIndex={-1}>
         <Warning />
         <Boundary place={address}>

@@ -27,7 +27,14 @@ export function BulkDialog({ verb, ranges, onDone, onClose }: BulkProps) {
   const total = sizeOf(ranges);
   const chosen = useRef(ranges);
   const targets = useRef<Range[]>([]);
+  const here = useRef(true);
 
+  useEffect(() => {
+    here.current = true;
+    return () => {
+      here.current = false;
+    };
+  }, []);
   useEffect(() => {
     const stop = new AbortController();
     const looked = (so_far: number) => setStage({ at: "looking", looked: so_far });
@@ -43,21 +50,23 @@ export function BulkDialog({ verb, ranges, onDone, onClose }: BulkProps) {
     return () => stop.abort();
   }, [verb]);
 
+  const size = sizeOf(targets.current);
   const doIt = async () => {
     setStage({ at: "working", sent: 0 });
     const outcome = await act(BULK, verb, targets.current, (sent) => setStage({ at: "working", sent }));
     if (outcome.done > 0 || !outcome.error) onDone();
-    if (outcome.error) setStage({ at: "failed", error: outcome.error, outcome });
-    else {
+    if (outcome.error) {
+      setStage({ at: "failed", error: outcome.error, outcome });
+      // The dialog may have been closed meanwhile.
+      if (!here.current) say(`${outcome.error.message}. ${aftermath(verb, size, outcome)}`, true);
+    } else {
       say(`${jobs(outcome.done)} ${verb === "kill" ? "killed" : "deleted"}.`);
-      onClose();
+      if (here.current) onClose();
     }
   };
 
-  const size = sizeOf(targets.current);
   const busy = stage.at === "working";
   return (
-    // While it works it stays: closing would not stop what was sent.
     <Dialog title={`${verb === "kill" ? "Kill" : "Delete"} jobs`} onClose={onClose}>
       <div class="stack job-bulk" aria-live="polite">
         {stage.at === "looking" ? (

@@ -96,13 +96,9 @@ export function FilterBar({ filters, onFilter }: FilterBarProps) {
         <ul class="job-chips" aria-label="Filters that are on">
           {on.map((chip) => (
             <li key={chip.name}>
-              <button
-                type="button"
-                class="job-chip"
-                onClick={() => onFilter(chip.without)}
-                aria-label={`Remove filter: ${chip.name} ${visible(shortened(chip.value, 100))}`}
-              >
-                <span class="soft">{chip.name}</span>
+              <button type="button" class="job-chip" onClick={() => onFilter(chip.without)}>
+                <span class="visually-hidden">Remove filter: </span>
+                <span class="soft">{chip.name}</span>{" "}
                 <bdi class="cut">{visible(shortened(chip.value, 100))}</bdi>
                 <span aria-hidden="true">×</span>
               </button>

@@ -2,12 +2,15 @@
 // and is there again at once for whoever comes back from a job.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api, data } from "../../../api/http";
+import { useSession } from "../../../shell/session";
 import { type Fed, Feeder } from "./feeder";
 import { type Filters, toQuery } from "./filters";
 import { MOST_PX, ROW_REM } from "./rows";
 
 /** The list as it was left. */
 interface Left {
+  /** Another account's rows are nobody else's business. */
+  account: number;
   search: string;
   feeder: Feeder;
   /** How far down one was. */
@@ -28,11 +31,12 @@ export interface Jobs {
 
 export function useJobs(search: string, filters: Filters): Jobs {
   const [, redraw] = useState(0);
+  const { account } = useSession().session;
   // The address is what makes another question; the filters are read from it.
   const asked = useRef(filters);
   asked.current = filters;
   const feeder = useMemo(() => {
-    if (left?.search === search) return left.feeder;
+    if (left?.search === search && left.account === account) return left.feeder;
     const question = asked.current;
     const most = Math.floor(MOST_PX / (ROW_REM * 16));
     return new Feeder(async (before, limit, signal) => {
@@ -41,7 +45,7 @@ export function useJobs(search: string, filters: Filters): Jobs {
       const params = { query: below === undefined ? query : { ...query, before: below } };
       return data(await api.GET("/v1/jobs", { params, signal }));
     }, most);
-  }, [search]);
+  }, [search, account]);
 
   useEffect(() => {
     feeder.changed = () => redraw((count) => count + 1);
@@ -61,7 +65,7 @@ export function useJobs(search: string, filters: Filters): Jobs {
     of: shown.current,
     top,
     leaveAt: (now) => {
-      if (shown.current === feeder) left = { search, feeder, top: now };
+      if (shown.current === feeder) left = { account, search, feeder, top: now };
     },
   };
 }
