@@ -32,9 +32,7 @@ export class Boundary extends Component<Props, State> {
       <section class="stack">
         <h1>This page does not work</h1>
         <ErrorNote error={error} />
-        <p class="soft">
-          The server may have been updated since this page was opened. Nothing was changed by this error.
-        </p>
+        <p class="soft">If the server was updated since this page was opened, reloading helps.</p>
         <div>
           <button type="button" class="primary" onClick={() => location.reload()}>
             Reload

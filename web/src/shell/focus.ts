@@ -8,6 +8,9 @@ const PATIENCE_MS = 3_000;
 /** `address` is where one is, `page` the page it belongs to. */
 export function useHeadingFocus(address: string, page: string | undefined): void {
   const before = useRef({ address, page });
+  // The heading of the page that is being left; afterwards it could not be told from the new one.
+  const left = useRef<Element | null>(null);
+  if (before.current.page !== page) left.current = document.querySelector("#main h1");
   useEffect(() => {
     const from = before.current;
     before.current = { address, page };
@@ -15,7 +18,7 @@ export function useHeadingFocus(address: string, page: string | undefined): void
     const main = document.getElementById("main");
     if (!main) return undefined;
 
-    const old = from.page === page ? undefined : main.querySelector("h1");
+    const old = from.page === page ? null : left.current;
     const look = (): boolean => {
       const focused = document.activeElement;
       // Whoever works in the page, or has a dialog open, is not to be pulled away.
