@@ -6,7 +6,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use picloud_types::{ErrorBody, ErrorKind, frames};
+use picloud_types::{ErrorBody, ErrorKind, Stream, frames};
 use std::{collections::BTreeMap, sync::OnceLock};
 use utoipa::{
     OpenApi as _,
@@ -45,7 +45,7 @@ hint, and whether the same request may succeed later.";
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(title = "picloud", version = env!("CARGO_PKG_VERSION"), license(name = "Apache-2.0", identifier = "Apache-2.0")),
-    components(schemas(ErrorBody)),
+    components(schemas(ErrorBody, Stream)),
     tags(
         (name = "jobs", description = "Making, watching and ending jobs"),
         (name = "bucket", description = "Objects: named contents, kept until they are removed"),
@@ -85,17 +85,27 @@ pub(super) fn complete(mut api: OpenApi) -> OpenApi {
         .collect();
     for (path, item) in &mut api.paths.paths {
         let operations = [
-            &mut item.get,
-            &mut item.put,
-            &mut item.post,
-            &mut item.delete,
-            &mut item.patch,
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("delete", &mut item.delete),
+            ("patch", &mut item.patch),
         ];
-        for operation in operations.into_iter().flatten() {
-            complete_operation(path, operation);
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(operation_id(method, path));
+                complete_operation(path, operation);
+            }
         }
     }
     api
+}
+
+/// `get_v1_jobs_jid_events`: every operation needs a name that no other has, which those of our functions are not.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric());
+    let words = std::iter::once(method).chain(words.filter(|word| !word.is_empty()));
+    words.collect::<Vec<_>>().join("_")
 }
 
 const ALL_KINDS: [ErrorKind; 19] = [
