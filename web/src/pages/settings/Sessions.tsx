@@ -108,7 +108,7 @@ export function Sessions() {
           verb="End it"
           onClose={() => setEnding(undefined)}
           act={async () => {
-            await raw(`/v1/sessions/${ending.id}`, { method: "DELETE" });
+            await api.DELETE("/v1/sessions/{session}", { params: { path: { session: ending.id } } });
             say("The session has ended.");
             live.refresh();
           }}
