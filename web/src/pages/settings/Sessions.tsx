@@ -1,6 +1,6 @@
 // Where the account is signed in, and how to end that.
 import { useState } from "preact/hooks";
-import { api, data, Refusal, raw } from "../../api/http";
+import { api, data, Refusal } from "../../api/http";
 import type { SessionRow } from "../../api/types";
 import { useLive } from "../../live/useLive";
 import { useSession } from "../../shell/session";
