@@ -30,6 +30,10 @@ export function Head({ info, currency }: { info: JobInfo; currency: string }) {
               {visible(info.spec.label)}
             </Link>
           ) : null}
+          <span class="small soft">
+            created <Time at={info.created} />
+            {info.attempt > 1 ? `, attempt ${info.attempt}` : ""}
+          </span>
           <Actions info={info} />
         </div>
       </div>
@@ -133,21 +137,9 @@ function Strip({ info, currency }: { info: JobInfo; currency: string }) {
         </dd>
       </div>
       <div>
-        <dt>Created</dt>
-        <dd>
-          <Time at={info.created} />
-        </dd>
-      </div>
-      <div>
         <dt>Cost</dt>
         <dd>{money(info.cost, currency)}</dd>
       </div>
-      {info.attempt > 1 ? (
-        <div>
-          <dt>Attempt</dt>
-          <dd>{info.attempt}</dd>
-        </div>
-      ) : null}
     </dl>
   );
 }

@@ -29,6 +29,8 @@ export function Log({ jid, stream, title }: { jid: number; stream: string; title
   const [size, setSize] = useState<Size>({ height: 400, columns: 100 });
   const view = useRef<HTMLDivElement>(null);
   const rowsNow = useRef<Rows>();
+  const partsNow = useRef(parts);
+  partsNow.current = parts;
   const followingNow = useRef(following);
   followingNow.current = following;
 
@@ -53,15 +55,15 @@ export function Log({ jid, stream, title }: { jid: number; stream: string; title
     (line: number, from: number) => {
       setFollowing(false);
       const length = shownLine(log.line(line)).length;
-      setParts((before) => {
-        const part = partOf(length, before.get(line));
-        return from >= part.from && from < part.to
-          ? before
-          : new Map(before).set(line, partAround(length, from));
-      });
+      const now = partOf(length, partsNow.current.get(line));
+      const part = from >= now.from && from < now.to ? now : partAround(length, from);
+      if (part !== now) setParts((before) => new Map(before).set(line, part));
       const element = view.current;
-      const place = rowsNow.current?.above(line) ?? 0;
-      if (element) element.scrollTop = Math.max(0, place * ROW_PX - element.clientHeight / 3);
+      const rows = rowsNow.current;
+      if (!element || !rows) return;
+      const within =
+        rows.columns === Number.POSITIVE_INFINITY ? 0 : Math.floor((from - part.from) / rows.columns);
+      element.scrollTop = Math.max(0, (rows.above(line) + within) * ROW_PX - element.clientHeight / 3);
     },
     [log, shownLine],
   );
@@ -84,7 +86,7 @@ export function Log({ jid, stream, title }: { jid: number; stream: string; title
   };
 
   const shown = [];
-  const end = first.rows + Math.ceil(size.height / ROW_PX) + 2 * SPARE_ROWS;
+  const end = Math.ceil((top + size.height) / ROW_PX) + SPARE_ROWS;
   let row = first.rows;
   for (let line = first.line; line < log.lineCount && row < end; line += 1) {
     const text = log.line(line);

@@ -64,7 +64,8 @@ async function follow(
   let wait = RETRY_FIRST_MS;
   while (!signal.aborted) {
     try {
-      const finished = (await readAll(jid, series, signal)) || (await listen(jid, series, signal, show));
+      const finished =
+        (await readAll(jid, series, signal, show)) || (await listen(jid, series, signal, show));
       show({ finished, error: undefined });
       if (finished) return;
       wait = RETRY_FIRST_MS;
@@ -80,7 +81,12 @@ async function follow(
 }
 
 /** The pages of the series that are still missing. Says whether no more will come. */
-async function readAll(jid: number, series: SeriesSoFar, signal: AbortSignal): Promise<boolean> {
+async function readAll(
+  jid: number,
+  series: SeriesSoFar,
+  signal: AbortSignal,
+  show: (change: Partial<SeriesState>) => void,
+): Promise<boolean> {
   for (let page = 0; page < PAGES_MOST; page += 1) {
     const since = series.lastSecond;
     const query = since === undefined ? { limit: PAGE } : { since, limit: PAGE };
@@ -93,6 +99,7 @@ async function readAll(jid: number, series: SeriesSoFar, signal: AbortSignal): P
     series.begin(found.attempt);
     for (const sample of found.samples) series.add(sample);
     if (found.samples.length < PAGE) return found.finished;
+    show({});
   }
   return true;
 }
