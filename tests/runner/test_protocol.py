@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from harness import until
 
-from runner.harness import DONE, FAILED, Executor, Zygote, frame, json_frame
+from runner.harness import DONE, Executor, Zygote, frame, json_frame
 
 
 def add(a: int, b: int = 1) -> int:
@@ -262,17 +262,3 @@ def test_the_time_of_child_processes_counts(executor: Executor) -> None:
 
     answer = executor.run(burn)
     assert answer.user_us + answer.system_us >= 190_000
-
-
-def test_a_profile_comes_with_the_answer(executor: Executor) -> None:
-    answer = executor.run(add, 1, profile=True)
-    assert answer.value == 2
-    assert answer.profile is not None
-    assert "cumulative" in answer.profile
-    assert "(add)" in answer.profile
-    assert executor.run(add, 1).profile is None
-
-
-def test_a_failing_job_has_a_profile_of_nothing_but_its_failure(executor: Executor) -> None:
-    answer = executor.run(lambda: 1 / 0, profile=True)
-    assert (answer.status, answer.verdict) == (FAILED, "raised")
