@@ -20,10 +20,9 @@ def value_of(data: Bytes) -> Any:
     first = data[0]
     if first == PICKLED:
         return pickle.loads(data)
-    if first == _JSON:
-        return json.loads(bytes(data[1:]))
-    if first == _RAW:
-        return bytes(data[1:])
+    if first in (_JSON, _RAW):
+        rest = bytes(memoryview(data)[1:])
+        return rest if first == _RAW else json.loads(rest)
     raise pickle.UnpicklingError(f"it begins with the byte {first:#04x}, as no result does")
 
 
