@@ -80,7 +80,9 @@ function Message({ message }: { message: MessageJson }) {
         <Time at={message.created} />
         <span>{message.datatype === "json" ? "JSON" : "pickle"}</span>
         <span>{bytes(message.size_bytes)}</span>
-        {message.deliveries > 0 ? <span>delivered {message.deliveries} times</span> : null}
+        {message.deliveries > 0 ? (
+          <span>delivered {message.deliveries === 1 ? "once" : `${message.deliveries} times`}</span>
+        ) : null}
         {message.cur_retry > 0 ? <span>retry {message.cur_retry}</span> : null}
         {message.visible_at ? (
           <span>

@@ -1,10 +1,11 @@
 // The pipeline as a picture. The table below it says the same in words, for those who do not see it.
-import { useEffect, useMemo, useState } from "preact/hooks";
+import type { RefObject } from "preact";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Link } from "wouter-preact";
 import type { QueueInfo } from "../../api/types";
 import { count, rate } from "../../ui/format";
 import { visible } from "../../ui/text";
-import { type Arrow, links, pathOf, picture, type Shape, shortClass } from "./graph";
+import { type Arrow, links, type Picture, pathOf, picture, type Shape, shortClass } from "./graph";
 import type { Limiting } from "./limiting";
 
 interface PipelineProps {
@@ -26,16 +27,70 @@ function useNarrow(): boolean {
   return narrow;
 }
 
+/** A picture that is a little too wide is made smaller; text must stay readable. */
+const SCALE_LEAST = 0.75;
+
+function useScale(box: RefObject<HTMLElement>, width: number): number {
+  const [scale, setScale] = useState(1);
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (!element || width === 0) return undefined;
+    const measure = () => setScale(Math.max(SCALE_LEAST, Math.min(1, element.clientWidth / width)));
+    measure();
+    const watcher = new ResizeObserver(measure);
+    watcher.observe(element);
+    return () => watcher.disconnect();
+  }, [box, width]);
+  return scale;
+}
+
+/** Brings the chosen queue into sight, within the picture only. */
+function useShown(
+  box: RefObject<HTMLElement>,
+  drawn: Picture,
+  chosen: string | undefined,
+  scale: number,
+): void {
+  useEffect(() => {
+    const element = box.current;
+    const shape = drawn.shapes.find((one) => one.kind === "queue" && one.queue === chosen);
+    if (!element || !shape) return;
+    const left = (shape.x - shape.width / 2) * scale;
+    const top = (shape.y - shape.height / 2) * scale;
+    const isSeen =
+      left >= element.scrollLeft &&
+      left + shape.width * scale <= element.scrollLeft + element.clientWidth &&
+      top >= element.scrollTop &&
+      top + shape.height * scale <= element.scrollTop + element.clientHeight;
+    if (isSeen) return;
+    element.scrollLeft = shape.x * scale - element.clientWidth / 2;
+    element.scrollTop = shape.y * scale - element.clientHeight / 2;
+  }, [box, drawn, chosen, scale]);
+}
+
 export function Pipeline({ queues, limiting, chosen }: PipelineProps) {
   const narrow = useNarrow();
   const structure = JSON.stringify(links(queues));
   // Counts change all the time; what is where does not.
   const drawn = useMemo(() => picture(JSON.parse(structure), narrow), [structure, narrow]);
   const known = new Map(queues.map((queue) => [queue.name, queue]));
+  const box = useRef<HTMLElement>(null);
+  const scale = useScale(box, drawn.width);
+  useShown(box, drawn, chosen, scale);
   if (drawn.shapes.length === 0) return null;
   return (
-    <section class="panel pipeline" aria-label="Pipeline, the same as in the table below">
-      <div class="pipeline-all" style={{ width: `${drawn.width}px`, height: `${drawn.height}px` }}>
+    <section ref={box} class="panel pipeline" aria-label="Pipeline, the same as in the table below">
+      <div
+        class="pipeline-all"
+        style={{
+          width: `${drawn.width}px`,
+          height: `${drawn.height}px`,
+          transform: `scale(${scale})`,
+          // What is scaled takes as much room as before; the rest is taken away.
+          marginRight: `${(scale - 1) * drawn.width}px`,
+          marginBottom: `${(scale - 1) * drawn.height}px`,
+        }}
+      >
         <Arrows arrows={drawn.arrows} width={drawn.width} height={drawn.height} />
         {drawn.arrows.map((arrow) => (
           <ArrowLabel key={arrow.id} arrow={arrow} arrows={drawn.arrows} known={known} />
@@ -55,6 +110,7 @@ export function Pipeline({ queues, limiting, chosen }: PipelineProps) {
               shape={shape}
               queue={known.get(shape.queue)}
               isLimiting={shape.queue === limiting?.queue}
+              isTall={narrow}
             />
           ),
         )}
@@ -158,13 +214,14 @@ function QueueShape({ shape, queue, isLimiting, isChosen }: ShapeProps & { isCho
     >
       <b class="cut">{name}</b>
       <span class="small">
-        {count(queue.count)} waiting{queue.paused ? ", paused" : ""}
+        {count(queue.count)} {queue.count === 1 ? "message" : "messages"}
+        {queue.paused ? ", paused" : ""}
       </span>
     </Link>
   );
 }
 
-function HandlerShape({ shape, queue, isLimiting }: ShapeProps) {
+function HandlerShape({ shape, queue, isLimiting, isTall }: ShapeProps & { isTall: boolean }) {
   const attached = queue?.attachment;
   if (!attached) return null;
   return (
@@ -179,7 +236,11 @@ function HandlerShape({ shape, queue, isLimiting }: ShapeProps) {
         {attached.jobs} of {attached.max_parallel_jobs}
         <span class="visually-hidden"> jobs</span>
       </span>
-      {isLimiting ? <span class="limits">limits the pipeline</span> : null}
+      {isLimiting ? (
+        <span class={isTall ? "limits within" : "limits"}>
+          limits<span class={isTall ? "visually-hidden" : undefined}> the pipeline</span>
+        </span>
+      ) : null}
     </Link>
   );
 }

@@ -4,7 +4,7 @@ import { useMemo } from "preact/hooks";
 import { api, data } from "../../api/http";
 import { useLive } from "../../live/useLive";
 import { rate } from "../../ui/format";
-import { ErrorNote } from "../../ui/Notes";
+import { LiveNote } from "../../ui/LiveNote";
 import { useBeat, useTicks } from "../jobs/one/useBeat";
 import { type Rates, rateLines } from "./rates";
 
@@ -30,7 +30,7 @@ export function Throughput({ name }: { name: string }) {
   );
   return (
     <div class="throughput">
-      {found.error ? <ErrorNote error={found.error} /> : null}
+      <LiveNote live={found} />
       {lines ? (
         <Suspense fallback={null}>
           <Chart

@@ -36,9 +36,9 @@ export interface Picture {
   height: number;
 }
 
-export const QUEUE = { width: 176, height: 62 };
-export const HANDLER = { width: 92, height: 92 };
-const RATE = { width: 64, height: 20 };
+export const QUEUE = { width: 152, height: 58 };
+export const HANDLER = { width: 88, height: 88 };
+const RATE = { width: 62, height: 20 };
 const ERROR = { width: 104, height: 20 };
 
 /** What the picture depends on; counts and rates do not move anything. */
@@ -70,7 +70,7 @@ export function picture(pipeline: readonly Link[], isTall: boolean): Picture {
     rankdir: isTall ? "TB" : "LR",
     nodesep: 28,
     edgesep: 18,
-    ranksep: isTall ? 22 : 26,
+    ranksep: isTall ? 22 : 14,
     marginx: 14,
     marginy: 14,
   });

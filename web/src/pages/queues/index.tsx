@@ -1,11 +1,11 @@
 // Queues: the pipeline, all queues in a table, and one of them in detail.
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import { Link, useLocation } from "wouter-preact";
 import { api, data } from "../../api/http";
 import type { QueueInfo } from "../../api/types";
 import { useLive } from "../../live/useLive";
 import { Empty } from "../../ui/Empty";
-import { ErrorNote } from "../../ui/Notes";
+import { LiveNote } from "../../ui/LiveNote";
 import { visible } from "../../ui/text";
 import { useBeat, useTicks } from "../jobs/one/useBeat";
 import { limiting } from "./limiting";
@@ -30,6 +30,9 @@ export default function QueuesPage() {
     async (signal) => data(await api.GET("/v1/queues", { signal })).queues,
   );
   useBeat(useTicks(BEAT_MS), found.refresh);
+  useEffect(() => {
+    document.title = chosen ? `Queue ${chosen} · picloud` : "Queues · picloud";
+  }, [chosen]);
   const queues = found.data;
   const limits = useMemo(() => limiting(queues ?? []), [queues]);
   const queue = queues?.find((one) => one.name === chosen);
@@ -42,7 +45,7 @@ export default function QueuesPage() {
         <h1>Queues</h1>
         {chosen ? <Link href="/queues">All queues</Link> : null}
       </div>
-      {found.error ? <ErrorNote error={found.error} /> : null}
+      <LiveNote live={found} />
       {queues === undefined && !found.error ? <div class="queues-space" aria-busy="true" /> : null}
       {queues?.length === 0 ? (
         <Empty title="No queue yet" code={FIRST}>

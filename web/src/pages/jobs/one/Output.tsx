@@ -2,9 +2,9 @@
 import { useLive } from "../../../live/useLive";
 import { useQuery } from "../../../ui/address";
 import { bytes } from "../../../ui/format";
+import { Tabs } from "../../../ui/Tabs";
 import { Log } from "./output/Log";
 import { readOutput } from "./output/useLog";
-import { Tabs } from "./Tabs";
 import { useBeat } from "./useBeat";
 
 const STREAMS: readonly (readonly [string, string])[] = [

@@ -7,14 +7,15 @@ import { type JobInfo, type ServiceInfo, UNFINISHED } from "../../../api/types";
 import { useLive } from "../../../live/useLive";
 import { useQuery } from "../../../ui/address";
 import { ErrorNote } from "../../../ui/Notes";
+import { Tabs } from "../../../ui/Tabs";
 import { shortened, visible } from "../../../ui/text";
 import { useCurrency } from "../list/useCurrency";
 import { Details } from "./Details";
 import { Exception } from "./Exception";
 import { Head } from "./Head";
 import { Output } from "./Output";
-import { Tabs } from "./Tabs";
 import { useBeat, useTicks } from "./useBeat";
+import "../../../ui/figures.css";
 import "./one.css";
 
 const Usage = lazy(async () => ({ default: (await import("./usage/Usage")).Usage }));
