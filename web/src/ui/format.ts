@@ -23,6 +23,7 @@ export function significant(value: number): string {
 /** `0.0123` is `12.3 ms`, `3725` is `1 h 2 min`. */
 export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined) return "–";
+  if (seconds === 0) return "0 s";
   if (seconds < 0.0009995) return `${significant(seconds * 1e6)} µs`;
   if (seconds < 0.9995) return `${significant(seconds * 1e3)} ms`;
   if (seconds < 59.95) return `${significant(seconds)} s`;
