@@ -10,7 +10,7 @@ export function useHeadingFocus(address: string, page: string | undefined): void
   const before = useRef({ address, page });
   // The heading of the page that is being left; afterwards it could not be told from the new one.
   const left = useRef<Element | null>(null);
-  if (before.current.page !== page) left.current = document.querySelector("#main h1");
+  if (before.current.address !== address) left.current = document.querySelector("#main h1");
   useEffect(() => {
     const from = before.current;
     before.current = { address, page };
@@ -18,9 +18,14 @@ export function useHeadingFocus(address: string, page: string | undefined): void
     const main = document.getElementById("main");
     if (!main) return undefined;
 
-    const old = from.page === page ? null : left.current;
+    const old = left.current;
+    let given: HTMLElement | undefined;
+    /** Whether it is settled who has the focus. */
     const look = (): boolean => {
       const focused = document.activeElement;
+      if (given && focused === given) return false;
+      // Given, and taken elsewhere by hand.
+      if (given && focused !== document.body) return true;
       // Whoever works in the page, or has a dialog open, is not to be pulled away.
       if (focused && focused !== document.body && (main.contains(focused) || focused.closest("dialog")))
         return true;
@@ -29,10 +34,12 @@ export function useHeadingFocus(address: string, page: string | undefined): void
       // A heading is no stop of the tab key; it only takes the focus when it is given.
       heading.tabIndex = -1;
       heading.focus({ preventScroll: true });
-      return true;
+      given = heading;
+      return false;
     };
     if (from.page !== page) window.scrollTo(0, 0);
     if (look()) return undefined;
+    // Also after the focus was given: the heading may have been that of a page still without its data.
     const watcher = new MutationObserver(() => {
       if (look()) watcher.disconnect();
     });
