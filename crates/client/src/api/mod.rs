@@ -3,8 +3,10 @@
 mod accounts;
 mod blobs;
 mod bucket;
+mod crons;
 mod jobs;
 mod output;
+mod published;
 mod queues;
 mod sessions;
 mod usage;
