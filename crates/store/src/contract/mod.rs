@@ -107,6 +107,12 @@ macro_rules! store_contract {
                 pages_go_from_new_to_old,
                 states_labels_functions_and_parents_filter,
                 filters_combine,
+                the_last_page_says_that_it_is,
+                core_types_maps_and_times_filter,
+                a_text_is_found_in_functions_labels_and_errors,
+                a_short_text_is_looked_for_in_names_only,
+                errors_are_found_by_their_account_until_they_are_deleted,
+                maps_are_one_row_in_grouped_lists,
             ],
             look: [
                 statuses_come_in_the_order_asked,

@@ -83,12 +83,17 @@ fn forget_uses(w: &mut Writing<'_>, account: AccountId, bounds: (i64, i64)) -> R
     let mut spec_uses: BTreeMap<SpecId, u64> = BTreeMap::new();
     let mut states: BTreeMap<JobState, u64> = BTreeMap::new();
     {
-        let mut kinds =
-            w.db.prepare_cached("SELECT spec_id, state FROM jobs WHERE jid BETWEEN ?1 AND ?2")?;
+        let mut kinds = w
+            .db
+            .prepare_cached("SELECT spec_id, state, jid FROM jobs WHERE jid BETWEEN ?1 AND ?2")?;
         let mut found = kinds.query(bounds)?;
         while let Some(row) = found.next()? {
             *spec_uses.entry(SpecId(row.get(0)?)).or_default() += 1;
-            *states.entry(rows::state(row, 1)?).or_default() += 1;
+            let state = rows::state(row, 1)?;
+            *states.entry(state).or_default() += 1;
+            if state == JobState::Error {
+                w.failed_is_removed(Jid(row.get(2)?));
+            }
         }
     }
     for (state, count) in states {

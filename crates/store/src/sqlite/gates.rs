@@ -189,6 +189,11 @@ pub(super) fn end_unstarted(
     failure: &Failure,
     now: Timestamp,
 ) -> Result<()> {
+    if to == JobState::Error {
+        for job in jobs {
+            w.failed(job.account, job.jid, failure);
+        }
+    }
     let failure = rows::to_json(failure);
     let mut end = w.db.prepare_cached(
         "UPDATE jobs SET state = ?2, gate_id = NULL, finished_ms = ?3 WHERE jid = ?1",

@@ -1,6 +1,7 @@
 //! Numbered steps from an empty file to the present format, forward only. The number reached
 //! is kept in `PRAGMA user_version`.
 
+use super::error_texts;
 use crate::{Result, StoreError};
 use rusqlite::Connection;
 
@@ -15,6 +16,9 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0007.sql"),
 ];
 
+/// The format whose step SQL cannot do alone.
+const WITH_ERROR_TEXTS: u32 = 7;
+
 /// Brings the file to the present format, each step in its own transaction.
 pub(super) fn run(connection: &mut Connection) -> Result<()> {
     let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -25,6 +29,9 @@ pub(super) fn run(connection: &mut Connection) -> Result<()> {
     for (format, step) in (1..).zip(STEPS).skip(found as usize) {
         let tx = connection.transaction()?;
         tx.execute_batch(step)?;
+        if format == WITH_ERROR_TEXTS {
+            error_texts::fill(&tx)?;
+        }
         tx.pragma_update(None, "user_version", format)?;
         tx.commit()?;
     }

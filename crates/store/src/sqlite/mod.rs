@@ -29,6 +29,7 @@ mod cache;
 mod checkpoint;
 mod claim;
 mod delete;
+mod error_texts;
 mod gates;
 mod housekeeping;
 mod kill;
@@ -103,6 +104,8 @@ pub struct Options {
     pub durability: Durability,
     /// Told about transactions before they are synced.
     pub on_commit: Option<OnCommit>,
+    /// How many jobs a page of the list looks at before it says where to go on. Without it only time counts.
+    pub list_looks_at: Option<u64>,
 }
 
 impl Options {
@@ -112,6 +115,7 @@ impl Options {
             path: path.into(),
             durability: Durability::default(),
             on_commit: None,
+            list_looks_at: None,
         }
     }
 }
@@ -145,8 +149,12 @@ impl SqliteStore {
         migrations::run(&mut db)?;
         // The directory's entries for new files are only durable once it is synced itself.
         File::open(directory(path))?.sync_all()?;
+        let patience = list::Patience {
+            jobs: options.list_looks_at.unwrap_or(u64::MAX),
+            ..list::Patience::default()
+        };
         let readers = (0..readers::CONNECTIONS)
-            .map(|_| Ok(Reader::new(open_reading(path)?)))
+            .map(|_| Ok(Reader::new(open_reading(path)?, patience)))
             .collect::<Result<Vec<_>>>()?;
         let progress = Progress::new();
         let (sync, syncer) = match options.durability {

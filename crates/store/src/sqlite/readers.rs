@@ -1,6 +1,6 @@
 //! A few read-only connections. Each read sees one committed state and never waits for the writer.
 
-use super::{cache::Cache, rows};
+use super::{cache::Cache, list::Patience, rows};
 use crate::{Result, SpecRow, StoreError};
 use picloud_types::{JobSpec, SpecId, spec::Requirements};
 use rusqlite::Connection;
@@ -28,14 +28,16 @@ pub(super) enum Size {
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) db: Connection,
+    pub(super) patience: Patience,
     specs: Cache<SpecId, Arc<JobSpec>>,
     requirements: HashMap<i64, Requirements>,
 }
 
 impl Reader {
-    pub(super) fn new(db: Connection) -> Self {
+    pub(super) fn new(db: Connection, patience: Patience) -> Self {
         Self {
             db,
+            patience,
             specs: Cache::new(64),
             requirements: HashMap::new(),
         }
@@ -164,7 +166,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_short_read_does_not_wait_for_long_ones() {
-        let connection = |_| Reader::new(Connection::open_in_memory().expect("a database"));
+        let connection = |_| {
+            Reader::new(
+                Connection::open_in_memory().expect("a database"),
+                Patience::default(),
+            )
+        };
         let readers = Readers::new((0..CONNECTIONS).map(connection).collect());
         let mut long_reads = tokio::task::JoinSet::new();
         let mut release = Vec::new();

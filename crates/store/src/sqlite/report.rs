@@ -183,7 +183,12 @@ impl Applying<'_> {
         hold_payload(w, job.account, payload)?;
         let failure = match &finished.outcome {
             Outcome::Done { .. } => None,
-            Outcome::Failed { failure, .. } => Some(rows::to_json(failure)),
+            Outcome::Failed { failure, .. } => {
+                if state == JobState::Error {
+                    w.failed(job.account, finished.of.jid, failure);
+                }
+                Some(rows::to_json(failure))
+            }
         };
         let charge = self
             .ledger

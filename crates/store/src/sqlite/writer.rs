@@ -7,6 +7,7 @@
 use super::{
     cache::Cache,
     checkpoint::Checkpointer,
+    error_texts,
     ledger::Meter,
     op::{Fate, Op, lost, said_plainly},
     rows,
@@ -39,6 +40,8 @@ pub(super) struct Writing<'w> {
     effects: Effects,
     /// Queues that got messages which can be taken, perhaps more than once each.
     woken: Vec<QueueId>,
+    /// What is to be done to the index of error texts, in order.
+    pub(super) errors: Vec<error_texts::Change>,
 }
 
 /// What the closures of a transaction did, beyond rows.
@@ -195,6 +198,7 @@ impl Writer {
             memory,
             effects: Effects::default(),
             woken: Vec::new(),
+            errors: Vec::new(),
         };
         if let Err(problem) = run_cached(&self.db, "BEGIN IMMEDIATE") {
             ops.extend(next);
@@ -204,12 +208,13 @@ impl Writer {
             ops.push(op);
             let op = ops.last_mut().expect("just pushed");
             run_cached(&self.db, "SAVEPOINT op")?;
-            let before = (writing.effects, writing.woken.len());
+            let before = (writing.effects, writing.woken.len(), writing.errors.len());
             if op.run(&mut writing) {
                 durable |= op.is_durable();
             } else {
                 writing.effects = before.0;
                 writing.woken.truncate(before.1);
+                writing.errors.truncate(before.2);
                 writing.memory.forget();
                 if self.db.is_autocommit() {
                     // SQLite rolls back by itself after some errors, a full disk among them.
@@ -228,6 +233,7 @@ impl Writer {
         }
         let (effects, mut queues) = (writing.effects, writing.woken);
         self.store_counts(&effects)?;
+        error_texts::store(&self.db, &writing.errors)?;
         let number = if durable {
             self.progress.begin_commit()
         } else {

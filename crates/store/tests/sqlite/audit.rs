@@ -70,6 +70,8 @@ const DAMAGE: &[(&str, &str)] = &[
     ("batches that overlap", "SELECT a.first_jid, b.first_jid FROM batches AS a JOIN batches AS b ON b.first_jid > a.first_jid AND b.first_jid < a.first_jid + a.count"),
     ("attempts without jobs", "SELECT jid, attempt FROM job_attempts WHERE jid NOT IN (SELECT jid FROM jobs)"),
     ("more than a hundred attempts of a job", "SELECT jid, count(*) FROM job_attempts GROUP BY jid HAVING count(*) > 100"),
+    ("errors that are not indexed, or more than them", "SELECT jid, 0 FROM jobs WHERE state = 5 AND jid NOT IN (SELECT rowid FROM error_texts)
+        UNION ALL SELECT rowid, 1 FROM error_texts WHERE rowid NOT IN (SELECT jid FROM jobs WHERE state = 5)"),
     ("numbers of messages that were not given out", "SELECT id, 0 FROM messages WHERE id >= (SELECT next FROM sequences WHERE name = 'message')"),
     ("ids that were not given out", "SELECT jid, 0 FROM jobs WHERE jid >= (SELECT next FROM sequences WHERE name = 'jid')"),
 ];

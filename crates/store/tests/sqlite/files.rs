@@ -2,7 +2,8 @@
 
 use crate::audit::audit;
 use picloud_store::{
-    AttemptOf, Finished, JobFilter, Report, Store, StoreError, Submission, UsageFilter,
+    AttemptOf, Finished, JobFilter, Report, SessionStore, Store, StoreError, Submission,
+    UsageFilter,
     contract::{NOW, World},
     sqlite::{Durability, Options, SqliteStore},
 };
@@ -361,6 +362,42 @@ async fn a_file_of_format_5_opens_with_what_is_known_of_its_objects() {
     let put = store.object_md5_put(account, Hash::of(b"content"), md5);
     put.await.expect("noted down");
     assert_eq!(md5s().await, [Some(md5); 2]);
+    store.close().await;
+    audit(&path);
+}
+
+#[tokio::test]
+async fn a_file_of_format_6_opens_with_what_is_known_of_maps_and_errors() {
+    let (_directory, path, store) = sample(include_str!("../samples/0006.sql")).await;
+    let account = AccountId(1);
+    let listed = async |filter: JobFilter| {
+        let page = store.job_list(account, filter, 100).await.expect("a page");
+        page.jobs
+            .into_iter()
+            .map(|job| job.jid.0)
+            .collect::<Vec<_>>()
+    };
+    let text = |text: &str| JobFilter {
+        text: Some(text.to_owned()),
+        ..JobFilter::default()
+    };
+    assert_eq!(listed(text("ValueError")).await, [2]);
+    assert_eq!(
+        listed(text("dependency")).await,
+        [0; 0],
+        "stalled, not failed"
+    );
+    let map = JobFilter {
+        map: Some(Jid(1)),
+        ..JobFilter::default()
+    };
+    assert_eq!(listed(map).await, [3, 2, 1]);
+    let found = store.password_find("ada").await.expect("a read");
+    assert_eq!(found.expect("there").1, None);
+    finish(&store, Jid(3)).await;
+    let ended = "1-3,5".parse().expect("ids");
+    assert_eq!(store.job_delete(account, ended).await.expect("ended"), 4);
+    assert_eq!(listed(text("ValueError")).await, [0; 0]);
     store.close().await;
     audit(&path);
 }

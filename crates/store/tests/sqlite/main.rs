@@ -6,6 +6,7 @@ mod bucket;
 mod crash;
 mod files;
 mod hints;
+mod list_model;
 mod model;
 mod queue_files;
 mod queue_model;

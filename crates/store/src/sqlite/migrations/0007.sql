@@ -60,3 +60,13 @@ CREATE TABLE job_attempts (
     because     INTEGER NOT NULL,
     PRIMARY KEY (jid, attempt)
 ) STRICT, WITHOUT ROWID;
+
+-- Specs with a core type, among other things, are those of its classes.
+CREATE INDEX specs_by_class ON specs (account_id, class_id);
+
+-- Texts of errors, by three characters each, in lower case; only jobs in the state error have one. The texts themselves are
+-- with the outcomes. `key` is three characters that name an account and a range of ids, so that a search looks at its own
+-- ranges and no further. Ids without positions: what is found is compared in full anyway.
+CREATE VIRTUAL TABLE error_texts USING fts5 (
+    key, text, content = '', contentless_delete = 1, detail = none, tokenize = 'trigram case_sensitive 1'
+);
