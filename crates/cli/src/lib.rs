@@ -10,6 +10,7 @@ mod failure;
 mod files;
 mod jids;
 mod logging;
+mod moments;
 mod output;
 mod profile;
 

@@ -2,13 +2,14 @@
 
 use crate::{
     context::Context,
+    moments,
     output::{self, Cell, Tone},
 };
 use anyhow::Result;
 use picloud_client::ApiClient;
 use picloud_types::{
-    JobState,
-    api::jobs::{JobRow, ListQuery},
+    JobState, Timestamp,
+    api::jobs::{JobRow, ListQuery, MapRow},
 };
 use serde_json::json;
 use std::{io::IsTerminal as _, time::Duration};
@@ -16,7 +17,9 @@ use std::{io::IsTerminal as _, time::Duration};
 const EXAMPLES: &str = "\
 Examples:
   picloud jobs                              the latest 20
-  picloud jobs --status error --limit 100
+  picloud jobs --status error,stalled --since 2h
+  picloud jobs --text ZeroDivision          what failed with that, or is called so
+  picloud jobs --grouped                    a line a map
   picloud jobs --label nightly --function train
   picloud jobs --queue img-urls             what handled its messages
   picloud jobs --watch                      again every two seconds
@@ -32,9 +35,10 @@ const WATCH_EVERY: Duration = Duration::from_secs(2);
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Only jobs with this status: waiting, queued, processing, done, error, killed or stalled
-    #[arg(short, long, value_parser = parse_status)]
-    status: Option<String>,
+    /// Only jobs with one of these statuses, separated by commas: waiting, queued, processing, done, error, killed,
+    /// stalled
+    #[arg(short, long, value_delimiter = ',', value_parser = parse_status)]
+    status: Vec<String>,
     /// Only jobs with exactly this label
     #[arg(short, long)]
     label: Option<String>,
@@ -44,6 +48,24 @@ pub(crate) struct Args {
     /// Only jobs that handle the messages of this queue
     #[arg(short, long, value_name = "NAME")]
     queue: Option<picloud_types::QueueName>,
+    /// Only jobs for cores of this type
+    #[arg(long, value_name = "TYPE")]
+    core_type: Option<String>,
+    /// Only jobs made then or later: so long ago, such as 2h, or a date with or without a time, in UTC
+    #[arg(long, value_name = "WHEN", value_parser = moments::parse)]
+    since: Option<Timestamp>,
+    /// Only jobs made before
+    #[arg(long, value_name = "WHEN", value_parser = moments::parse)]
+    until: Option<Timestamp>,
+    /// Only jobs with this in their function's name, their label or, from three characters on, what went wrong
+    #[arg(short, long)]
+    text: Option<String>,
+    /// Only jobs of the map that begins with this job
+    #[arg(short, long, value_name = "JID")]
+    map: Option<i64>,
+    /// One line for each map
+    #[arg(short, long)]
+    grouped: bool,
     /// How many
     #[arg(short = 'n', long, default_value_t = 20)]
     limit: u32,
@@ -84,10 +106,16 @@ async fn fetch(client: &ApiClient, args: &Args) -> Result<Vec<JobRow>> {
             return Ok(jobs);
         }
         let query = ListQuery {
-            status: args.status.clone(),
+            status: (!args.status.is_empty()).then(|| args.status.join(",")),
             label: args.label.clone(),
             function: args.function.clone(),
             queue: args.queue.as_ref().map(ToString::to_string),
+            core_type: args.core_type.clone(),
+            created_from: args.since.map(|since| since.0),
+            created_until: args.until.map(|until| until.0),
+            text: args.text.clone(),
+            map: args.map,
+            grouped: args.grouped,
             before,
             limit: Some(left.min(PAGE_MAX)),
             ..ListQuery::default()
@@ -118,15 +146,37 @@ fn show(context: &Context, jobs: &[JobRow]) -> Result<()> {
     Ok(context.out.rows(&columns, &rows, &json!(jobs))?)
 }
 
+/// The ids of a map, as other commands take them.
+fn ids(map: &MapRow) -> String {
+    let last = map
+        .first
+        .0
+        .saturating_add_unsigned(map.count.saturating_sub(1));
+    format!("{}-{last}", map.first)
+}
+
+/// How many jobs of a map are how.
+fn statuses(map: &MapRow) -> String {
+    let counts = map.statuses.iter().flatten();
+    let words: Vec<_> = counts
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect();
+    words.join(", ")
+}
+
 fn row(job: &JobRow) -> Vec<Cell> {
+    let (ids, status) = match job.map.as_ref() {
+        Some(map) if map.statuses.is_some() => (ids(map), Cell::from(statuses(map))),
+        _ => (job.jid.to_string(), Cell::status(&job.status)),
+    };
     let cores = if job.cores == 1 {
         job.core_type.clone()
     } else {
         format!("{} x {}", job.cores, job.core_type)
     };
     vec![
-        Cell::number(job.jid),
-        Cell::status(&job.status),
+        Cell::number(ids),
+        status,
         job.function.clone().into(),
         job.label.clone().into(),
         cores.into(),

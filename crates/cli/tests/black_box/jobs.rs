@@ -86,6 +86,17 @@ fn a_job_goes_through_every_command() {
         Some(1)
     );
     assert_eq!(server.json(&["jobs", "--label", "other"]), json!([]));
+    let found = |filters: &[&str]| {
+        let listed = server.json(&[&["jobs"], filters].concat());
+        listed.as_array().map_or(0, Vec::len)
+    };
+    assert_eq!(found(&["--status", "done,error", "--core-type", "c1"]), 1);
+    assert_eq!(found(&["--status", "queued,error"]), 0);
+    assert_eq!(found(&["--since", "1h", "--text", "POW"]), 1);
+    assert_eq!(found(&["--until", "1h"]), 0);
+    assert_eq!(found(&["--since", "2026-01-01", "--grouped"]), 1);
+    server.run(&["jobs", "--since", "soon"]).ended(1);
+    server.run(&["jobs", "--status", "done,odd"]).ended(1);
     let listed = server.run(&["-o", "no-header", "jobs"]).ended(0).out;
     assert!(
         listed.contains("powers") && !listed.contains("STATUS"),
