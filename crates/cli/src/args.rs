@@ -1,8 +1,8 @@
 //! The arguments every command shares, and the list of commands.
 
 use crate::commands::{
-    account, bucket, completion, config, delete, doctor, files, info, jobs, join, key, kill, logs,
-    queue, result, serve, setup, status, usage, volume, watch, worker, workers,
+    account, bucket, completion, config, dashboard, delete, doctor, files, info, jobs, join, key,
+    kill, logs, queue, result, serve, setup, status, usage, volume, watch, worker, workers,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -104,6 +104,7 @@ pub(crate) enum Command {
     Volume(volume::Args),
     Queue(queue::Args),
     Workers(workers::Args),
+    Dashboard(dashboard::Args),
     Doctor(doctor::Args),
     Key(key::Args),
     Account(account::Args),

@@ -5,6 +5,7 @@ pub(crate) mod bucket;
 pub(crate) mod completion;
 pub(crate) mod config;
 mod confinement;
+pub(crate) mod dashboard;
 pub(crate) mod delete;
 pub(crate) mod doctor;
 pub(crate) mod files;
@@ -60,6 +61,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<()> {
             Command::Volume(args) => volume::run(context, &args).await,
             Command::Queue(args) => queue::run(context, &args).await,
             Command::Workers(args) => workers::run(context, &args).await,
+            Command::Dashboard(args) => dashboard::run(context, &args).await,
             Command::Doctor(args) => doctor::run(context, &args).await,
             Command::Key(args) => key::run(context, &args).await,
             Command::Account(args) => account::run(context, &args).await,

@@ -55,6 +55,28 @@ fn the_first_start_writes_key_and_profile_for_their_owner_only() {
 }
 
 #[test]
+fn the_first_start_and_a_command_print_links_that_sign_in() {
+    let server = Server::start(&["--no-worker"]);
+    let first = server.ready["dashboard_link"].as_str().expect("a link");
+    let log = server.log();
+    assert!(log.lines().any(|l| l.ends_with(first)), "{first} in {log}");
+    let begins = format!("{}/welcome#", server.url());
+    assert!(first.starts_with(&begins), "{first}");
+    let said = server.run(&["dashboard"]).ended(0);
+    assert!(said.out.starts_with(&begins), "one line to open: {said:?}");
+    assert_eq!(said.out.lines().count(), 1);
+    assert!(
+        said.err.contains("account admin once, until 20"),
+        "{said:?}"
+    );
+    let made = server.json(&["dashboard", "--account", "admin"]);
+    let url = made["url"].as_str().expect("an address");
+    assert!(url.starts_with(&begins) && url != first, "{made}");
+    assert_eq!(made["account_name"], "admin");
+    server.run(&["dashboard", "--account", "nobody"]).ended(3);
+}
+
+#[test]
 fn a_later_start_has_the_same_key_and_writes_a_lost_profile_again() {
     let server = Server::start(&["--no-worker"]);
     let key = server.ready["api_secretkey"].clone();

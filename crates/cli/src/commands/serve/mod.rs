@@ -197,10 +197,14 @@ async fn begin(settings: &Settings, handle: &Handle, ready: Ready, publish: bool
         .filter(|_| publish)
         .map(access::publish)
         .transpose()?;
-    ready.announce(handle.url(), access.as_ref())?;
+    let link = handle.administrator_link().await;
+    let link = link.context("could not make a link for the administrator")?;
+    let link = link.map(|made| format!("{}{}", handle.url(), made.path));
+    ready.announce(handle.url(), access.as_ref(), link.as_deref())?;
     let welcome = welcome::Welcome {
         url: handle.url(),
         data_dir: &settings.data_dir,
+        dashboard_link: link.as_deref(),
         profile: written.as_ref(),
         key_is_known: access.is_some(),
         worker: settings.worker,

@@ -41,14 +41,22 @@ impl Ready {
     }
 
     /// Says it, with all that a client needs.
-    pub(super) fn announce(self, url: &str, access: Option<&Profile>) -> Result<()> {
-        let word = json!({
+    pub(super) fn announce(
+        self,
+        url: &str,
+        access: Option<&Profile>,
+        dashboard_link: Option<&str>,
+    ) -> Result<()> {
+        let mut word = json!({
             "url": url,
             "api_key": access.map(|a| a.api_key),
             "api_secretkey": access.map(|a| &a.api_secretkey),
             "ca_file": access.and_then(|a| a.ca_file.as_ref()),
             "pid": std::process::id(),
         });
+        if let Some(link) = dashboard_link {
+            word["dashboard_link"] = link.into();
+        }
         let line = format!("{word}\n");
         if let Some(path) = &self.file {
             write_private(path, line.as_bytes())?;

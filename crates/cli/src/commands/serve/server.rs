@@ -2,7 +2,7 @@
 
 use super::{
     access,
-    settings::{Durability, Settings},
+    settings::{Durability, SecureCookies, Settings},
 };
 use crate::{failure::Failure, profile::Profile};
 use anyhow::{Context as _, Result};
@@ -26,6 +26,7 @@ pub(super) async fn start(settings: &Settings) -> Result<Handle> {
     let mut options = Options::new(&settings.data_dir);
     options.tls = tls(settings);
     options.allow_insecure = settings.allow_insecure;
+    options.secure_cookies = settings.secure_cookies == SecureCookies::Always;
     options.durable = settings.durability == Durability::Synced;
     options.core_types = settings.core_types.clone();
     options.currency.clone_from(&settings.currency);

@@ -29,6 +29,7 @@ pub(crate) struct Settings {
     tls_cert: PathBuf,
     tls_key: PathBuf,
     pub(crate) allow_insecure: bool,
+    pub(crate) secure_cookies: SecureCookies,
     pub(crate) durability: Durability,
     pub(crate) worker: bool,
     pub(crate) worker_units: f64,
@@ -61,6 +62,16 @@ pub(crate) enum Tls {
     Off,
     /// Made at first start
     SelfSigned,
+}
+
+/// Whether browsers send the cookie of a session over TLS only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SecureCookies {
+    /// If this server speaks TLS
+    Auto,
+    /// In any case: something before it does
+    Always,
 }
 
 /// When an acknowledged change is on disk.
@@ -379,6 +390,10 @@ mod tests {
             "no address to listen on",
         );
         refused(load("tls_cert = 'x.pem'", None, &[]), "needs its key");
+        refused(
+            load("secure_cookies = 'never'", None, &[]),
+            "setting is wrong",
+        );
         refused(load("isolation = 'none'", None, &[]), "setting is wrong");
         refused(load("source_ips = ['here']", None, &[]), "setting is wrong");
         refused(

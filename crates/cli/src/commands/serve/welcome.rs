@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 pub(super) struct Welcome<'a> {
     pub(super) url: &'a str,
     pub(super) data_dir: &'a std::path::Path,
+    /// Signs the administrator in once, while they have no password.
+    pub(super) dashboard_link: Option<&'a str>,
     pub(super) profile: Option<&'a Written>,
     /// Whether the administrator's key is still kept in the data directory.
     pub(super) key_is_known: bool,
@@ -23,7 +25,13 @@ impl Welcome<'_> {
             let _ = writeln!(text, "  {name:9} {value}");
         };
         line("server", self.url);
-        line("jobs", &format!("{}/jobs", self.url));
+        line("dashboard", self.dashboard_link.unwrap_or(self.url));
+        if self.dashboard_link.is_some() {
+            line(
+                "",
+                "(this link signs in once, within a day; `picloud dashboard` prints another)",
+            );
+        }
         line("data", &self.data_dir.display().to_string());
         if let Some(written) = self.profile {
             line(
