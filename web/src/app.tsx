@@ -18,6 +18,11 @@ type State =
   | { who: "unknown"; error: Error }
   | { who: "somebody"; session: Session };
 
+/** Whether the address is a link that signs in. */
+function followsLink(): boolean {
+  return location.pathname === "/welcome" && location.hash.length > 1;
+}
+
 export function App() {
   const [state, setState] = useState<State>({ who: "asking" });
 
@@ -45,7 +50,8 @@ export function App() {
 
   useEffect(() => {
     whenSignedOut(leave);
-    void look();
+    // A link says who one is.
+    if (!followsLink()) void look();
   }, [leave, look]);
   useEffect(() => {
     if (state.who !== "unknown") return undefined;
@@ -53,7 +59,7 @@ export function App() {
     return () => window.clearTimeout(timer);
   }, [state, look]);
 
-  if (location.pathname === "/welcome" && location.hash.length > 1) return <Welcome onEnter={enter} />;
+  if (followsLink()) return <Welcome onEnter={enter} />;
   switch (state.who) {
     case "asking":
       return null;
