@@ -12,6 +12,9 @@ let connected = false;
 let retry: number | undefined;
 let wait = 500;
 const WAIT_MAX_MS = 10_000;
+/** The server says something every 15 s. A connection that is silent for longer is dead, though nobody said so. */
+const SILENCE_MS = 40_000;
+let silence: number | undefined;
 
 function tell(now: boolean): void {
   if (now === connected) return;
@@ -22,23 +25,32 @@ function tell(now: boolean): void {
 function open(): void {
   const opened = new EventSource("/v1/changes");
   source = opened;
-  opened.onopen = () => {
-    wait = 500;
-    tell(true);
-  };
-  for (const topic of TOPICS) {
-    opened.addEventListener(topic, () => {
-      for (const listener of listeners.get(topic) ?? []) listener();
-    });
-  }
-  // A browser gives up for good on some failures, such as a proxy's 502; so each one is started over here.
-  opened.onerror = () => {
+  const lost = () => {
     opened.close();
     if (source !== opened) return;
+    window.clearTimeout(silence);
     tell(false);
     retry = window.setTimeout(open, wait);
     wait = Math.min(wait * 2, WAIT_MAX_MS);
   };
+  const heard = () => {
+    window.clearTimeout(silence);
+    silence = window.setTimeout(lost, SILENCE_MS);
+  };
+  heard();
+  opened.onopen = () => {
+    wait = 500;
+    heard();
+    tell(true);
+  };
+  for (const topic of TOPICS) {
+    opened.addEventListener(topic, () => {
+      heard();
+      for (const listener of listeners.get(topic) ?? []) listener();
+    });
+  }
+  // A browser gives up for good on some failures, such as a proxy's 502; so each one is started over here.
+  opened.onerror = lost;
 }
 
 /** Begins to listen; called once somebody is signed in. */
@@ -49,6 +61,7 @@ export function startChanges(): void {
 
 export function stopChanges(): void {
   window.clearTimeout(retry);
+  window.clearTimeout(silence);
   source?.close();
   source = undefined;
   tell(false);
