@@ -61,6 +61,11 @@ function Cell({ of, title, children }: { of: string; title?: string; children?: 
   );
 }
 
+/** A figure at the right of its cell. A new one is another element, for it is not the old one that moved. */
+function Figure({ text }: { text: string }) {
+  return <span key={text}>{text}</span>;
+}
+
 function Name({ line, after }: { line: Line; after?: string }) {
   const { row } = line;
   const label = row.label ? shown(row.label) : "";
@@ -95,21 +100,25 @@ function JobCells({ line, currency }: RowProps) {
         {line.since !== undefined ? (
           <Running since={line.since} />
         ) : (
-          duration(row.runtime_ms == null ? undefined : row.runtime_ms / 1e3)
+          <Figure text={duration(row.runtime_ms == null ? undefined : row.runtime_ms / 1e3)} />
         )}
       </Cell>
-      <Cell of="j-cpu">{cpu(row.cpu_user_ms, row.cpu_system_ms)}</Cell>
-      <Cell of="j-memory">{bytes(row.memory_peak_bytes)}</Cell>
+      <Cell of="j-cpu">
+        <Figure text={cpu(row.cpu_user_ms, row.cpu_system_ms)} />
+      </Cell>
+      <Cell of="j-memory">
+        <Figure text={bytes(row.memory_peak_bytes)} />
+      </Cell>
       <Cell of="j-fails">
         {fails > 0 ? (
           <strong class="bad">{count(fails)}</strong>
-        ) : row.memory_failures == null || UNFINISHED.has(row.status) ? (
-          "–"
         ) : (
-          "0"
+          <Figure text={row.memory_failures == null || UNFINISHED.has(row.status) ? "–" : "0"} />
         )}
       </Cell>
-      <Cell of="j-cost">{money(row.cost, currency)}</Cell>
+      <Cell of="j-cost">
+        <Figure text={money(row.cost, currency)} />
+      </Cell>
       <Cell of="j-why" title={error}>
         <bdi>{error}</bdi>
       </Cell>
@@ -144,5 +153,5 @@ function MapCells({
 
 /** How long a job has been running, counting on. */
 function Running({ since }: { since: number }) {
-  return <>{ticking(Math.max(0, useSecond() - since) / 1e3)}</>;
+  return <Figure text={ticking(Math.max(0, useSecond() - since) / 1e3)} />;
 }
