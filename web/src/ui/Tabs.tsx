@@ -1,6 +1,6 @@
 // Tabs whose choice is in the address. Arrow keys move among them, as readers of screens expect.
 import type { ComponentChildren } from "preact";
-import { useId, useRef } from "preact/hooks";
+import { useEffect, useId, useRef } from "preact/hooks";
 
 export interface Tab {
   name: string;
@@ -19,6 +19,15 @@ interface TabsProps {
 export function Tabs({ label, tabs, chosen, choose, class: extra, children }: TabsProps) {
   const id = useId();
   const list = useRef<HTMLDivElement>(null);
+  // Where there are more tabs than room, the chosen one is in sight.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another tab was chosen
+  useEffect(() => {
+    const tab = list.current?.querySelector<HTMLElement>('[aria-selected="true"]');
+    if (!list.current || !tab) return;
+    const right = tab.offsetLeft - list.current.offsetLeft + tab.offsetWidth;
+    if (right > list.current.scrollLeft + list.current.clientWidth)
+      list.current.scrollLeft = right - list.current.clientWidth;
+  }, [chosen]);
   const onKeyDown = (event: KeyboardEvent) => {
     const at = tabs.findIndex((tab) => tab.name === chosen);
     const count = tabs.length;

@@ -40,10 +40,15 @@ export function Messages({ name, beat }: { name: string; beat: number }) {
   }, [load, beat]);
 
   if (error && !messages) return <ErrorNote error={error} />;
-  if (!messages) return <p class="soft">Loading…</p>;
+  if (!messages)
+    return (
+      <div class="messages-space soft" aria-busy="true">
+        Loading…
+      </div>
+    );
   const last = messages[messages.length - 1];
   return (
-    <div class="stack">
+    <div class="stack messages-space">
       <div class="row spread">
         <p class="small soft">
           {messages.length === 0

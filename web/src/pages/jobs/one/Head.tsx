@@ -13,7 +13,14 @@ import { idsOf, verdictWords } from "./words";
 
 const IDS_MOST = 12;
 
-export function Head({ info, currency }: { info: JobInfo; currency: string }) {
+interface HeadProps {
+  info: JobInfo;
+  currency: string;
+  /** The job is about to be deleted, or after all it is not. */
+  onLeaving: (leaving: boolean) => void;
+}
+
+export function Head({ info, currency, onLeaving }: HeadProps) {
   const name = info.spec.function_name || "function";
   const failure = info.failure;
   return (
@@ -34,7 +41,7 @@ export function Head({ info, currency }: { info: JobInfo; currency: string }) {
             created <Time at={info.created} />
             {info.attempt > 1 ? `, attempt ${info.attempt}` : ""}
           </span>
-          <Actions info={info} />
+          <Actions info={info} onLeaving={onLeaving} />
         </div>
       </div>
       {info.waiting_because ? (
@@ -54,7 +61,7 @@ export function Head({ info, currency }: { info: JobInfo; currency: string }) {
   );
 }
 
-function Actions({ info }: { info: JobInfo }) {
+function Actions({ info, onLeaving }: Pick<HeadProps, "info" | "onLeaving">) {
   const [asked, setAsked] = useState<"kill" | "delete" | undefined>(undefined);
   const [, go] = useLocation();
   const jids = String(info.jid);
@@ -64,7 +71,13 @@ function Actions({ info }: { info: JobInfo }) {
     say(killed === 0 ? "The job had ended before" : "The job is killed");
   };
   const remove = async () => {
-    data(await api.POST("/v1/jobs/delete", { body: { jids } }));
+    onLeaving(true);
+    try {
+      data(await api.POST("/v1/jobs/delete", { body: { jids } }));
+    } catch (error) {
+      onLeaving(false);
+      throw error;
+    }
     say(`Job ${jids} is deleted`);
     go("/jobs");
   };

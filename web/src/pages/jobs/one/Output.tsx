@@ -16,10 +16,10 @@ const STREAMS: readonly (readonly [string, string])[] = [
 ];
 
 /** `beat` is another number whenever it is time to look how much there is. */
-export function Output({ jid, beat }: { jid: number; beat: number }) {
+export function Output({ jid, beat, finished }: { jid: number; beat: number; finished: boolean }) {
   const [query, change] = useQuery();
   const asked = query.get("stream");
-  const sizes = useLive<Record<string, number>>(`sizes-${jid}`, ["jobs"], async (signal) => {
+  const sizes = useLive<Record<string, number>>(`sizes-${jid}-${finished}`, [], async (signal) => {
     const totals = await Promise.all(
       STREAMS.map(([stream]) => readOutput(jid, stream, { offset: 0, limit: 1, follow_ms: 0 }, signal)),
     );

@@ -1,11 +1,12 @@
 // One job: everything that is known of it, live while it runs.
 import { lazy, Suspense } from "preact/compat";
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { Link } from "wouter-preact";
 import { api, data, Refusal } from "../../../api/http";
 import { type JobInfo, type ServiceInfo, UNFINISHED } from "../../../api/types";
 import { useLive } from "../../../live/useLive";
 import { useQuery } from "../../../ui/address";
+import { LiveNote } from "../../../ui/LiveNote";
 import { ErrorNote } from "../../../ui/Notes";
 import { Tabs } from "../../../ui/Tabs";
 import { shortened, visible } from "../../../ui/text";
@@ -25,6 +26,19 @@ const Profile = lazy(async () => ({ default: (await import("./profile/Profile"))
 const BEAT_MS = 2_000;
 
 export default function JobPage({ jid }: { jid: number }) {
+  // Of a job that is being deleted nothing is asked any more: it may be gone before the answer says so.
+  const [leaving, setLeaving] = useState(false);
+  if (leaving)
+    return (
+      <section class="job-skeleton stack" aria-busy="true">
+        <h1>Job {jid}</h1>
+        <p class="soft">It is being deleted…</p>
+      </section>
+    );
+  return <LiveJob jid={jid} onLeaving={setLeaving} />;
+}
+
+function LiveJob({ jid, onLeaving }: { jid: number; onLeaving: (leaving: boolean) => void }) {
   const found = useLive<JobInfo | undefined>(`job-${jid}`, ["jobs"], async (signal) => {
     const reply = data(await api.POST("/v1/jobs/info", { body: { jids: String(jid) }, signal }));
     return reply.info[jid];
@@ -39,7 +53,12 @@ export default function JobPage({ jid }: { jid: number }) {
     return isMissing ? <Missing jid={jid} /> : <ErrorNote error={found.error} />;
   }
   if (!info) return <Skeleton jid={jid} />;
-  return <Job info={info} beat={beat} />;
+  return (
+    <>
+      <LiveNote live={found} />
+      <Job info={info} beat={beat} onLeaving={onLeaving} />
+    </>
+  );
 }
 
 function useTitle(jid: number, info: JobInfo | undefined): void {
@@ -78,7 +97,13 @@ function Skeleton({ jid }: { jid: number }) {
   );
 }
 
-function Job({ info, beat }: { info: JobInfo; beat: number }) {
+interface JobProps {
+  info: JobInfo;
+  beat: number;
+  onLeaving: (leaving: boolean) => void;
+}
+
+function Job({ info, beat, onLeaving }: JobProps) {
   const [query, change] = useQuery();
   const currency = useCurrency(true);
   const service = useLive<ServiceInfo>("service", [], async (signal) =>
@@ -98,7 +123,7 @@ function Job({ info, beat }: { info: JobInfo; beat: number }) {
   const chosen = tabs.find((tab) => tab.name === asked)?.name ?? usual;
   return (
     <>
-      <Head info={info} currency={currency} />
+      <Head info={info} currency={currency} onLeaving={onLeaving} />
       <Tabs
         label="About the job"
         tabs={tabs}
@@ -106,7 +131,9 @@ function Job({ info, beat }: { info: JobInfo; beat: number }) {
         choose={(tab) => change({ tab, stream: undefined }, true)}
       >
         <Suspense fallback={<div class="log-space" />}>
-          {chosen === "output" ? <Output jid={info.jid} beat={beat} /> : null}
+          {chosen === "output" ? (
+            <Output jid={info.jid} beat={beat} finished={!UNFINISHED.has(info.status)} />
+          ) : null}
           {chosen === "exception" && info.failure ? <Exception failure={info.failure} /> : null}
           {chosen === "usage" ? <Usage key={info.jid} info={info} limitBytes={limitBytes} /> : null}
           {chosen === "profile" ? <Profile info={info} /> : null}

@@ -147,7 +147,7 @@ export function Log({ jid, stream, title }: { jid: number; stream: string; title
       </section>
       <p class="log-foot small soft">
         {total === undefined ? "Loading…" : `${bytes(total)} · ${count(log.lineCount)} lines`}
-        {total === undefined || finished ? "" : " · the job still writes"}
+        {total === undefined || finished ? "" : " · more may come"}
       </p>
     </section>
   );

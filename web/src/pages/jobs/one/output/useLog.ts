@@ -1,6 +1,7 @@
 // One stream of a job, read to its end and then as it grows.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Refusal, raw } from "../../../../api/http";
+import { pause, shown, whileShown } from "../../../../live/shown";
 import { Decoder, type Dropped, LogText } from "./logText";
 
 export interface LogState {
@@ -19,25 +20,6 @@ const FOLLOW_MS = 20_000;
 /** Between two questions, so that a talkative job does not keep the page busy with them. */
 const PAUSE_MS = 250;
 const RETRY_MS = 2_000;
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = window.setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
-      window.clearTimeout(timer);
-      resolve();
-    });
-  });
-}
-
-/** Waits until somebody looks: hidden pages hold no connection. */
-function shown(signal: AbortSignal): Promise<void> {
-  if (!document.hidden) return Promise.resolve();
-  return new Promise((resolve) => {
-    document.addEventListener("visibilitychange", () => resolve(), { once: true, signal });
-    signal.addEventListener("abort", () => resolve());
-  });
-}
 
 export interface Piece {
   offset: number;
@@ -101,9 +83,10 @@ async function follow(
     await shown(signal);
     if (signal.aborted) return;
     let error: Error | undefined;
+    const connection = whileShown(signal);
     try {
       const query = { offset, limit: STEP_BYTES, follow_ms: total === undefined ? 0 : FOLLOW_MS };
-      const piece = await readOutput(jid, stream, query, signal);
+      const piece = await readOutput(jid, stream, query, connection.signal);
       if (piece.offset > offset) {
         log.append(decoder.rest());
         log.gap(piece.offset - offset);
@@ -117,9 +100,12 @@ async function follow(
       version += 1;
     } catch (caught) {
       if (signal.aborted) return;
+      if (connection.signal.aborted) continue;
       error = caught as Error;
       // What the server refuses it refuses again; what failed on the way is worth another try.
       if (caught instanceof Refusal && caught.status >= 400 && caught.status < 500) finished = true;
+    } finally {
+      connection.done();
     }
     set({ log, version, total, finished, error });
     if (finished) return;

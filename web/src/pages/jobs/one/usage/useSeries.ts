@@ -2,6 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { api, data, Refusal, raw } from "../../../../api/http";
 import type { Sample } from "../../../../api/types";
+import { pause, shown, whileShown } from "../../../../live/shown";
 import { readEvents } from "./eventStream";
 import { type Columns, columns, SeriesSoFar } from "./figures";
 
@@ -63,14 +64,18 @@ async function follow(
 ): Promise<void> {
   let wait = RETRY_FIRST_MS;
   while (!signal.aborted) {
+    await shown(signal);
+    const connection = whileShown(signal);
     try {
       const finished =
-        (await readAll(jid, series, signal, show)) || (await listen(jid, series, signal, show));
+        (await readAll(jid, series, connection.signal, show)) ||
+        (await listen(jid, series, connection.signal, show));
       show({ finished, error: undefined });
       if (finished) return;
       wait = RETRY_FIRST_MS;
     } catch (error) {
       if (signal.aborted) return;
+      if (connection.signal.aborted) continue;
       show({ error: error as Error });
       if (error instanceof Refusal && error.status >= 400 && error.status < 500 && error.status !== 429)
         return;
@@ -123,14 +128,4 @@ async function listen(
     show({});
   });
   return ended;
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = window.setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
-      window.clearTimeout(timer);
-      resolve();
-    });
-  });
 }
