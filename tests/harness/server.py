@@ -30,6 +30,8 @@ class Ready:
     api_secretkey: str
     pid: int
     ca_file: str | None = None
+    # Made by a start at which the administrator had no password: signs a browser in, once.
+    dashboard_link: str | None = None
 
 
 class Server:
