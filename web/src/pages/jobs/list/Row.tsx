@@ -66,14 +66,13 @@ function Figure({ text }: { text: string }) {
   return <span key={text}>{text}</span>;
 }
 
-function Name({ line, after }: { line: Line; after?: string }) {
+function Name({ line }: { line: Line }) {
   const { row } = line;
   const label = row.label ? shown(row.label) : "";
   const name = shown(row.function);
   return (
     <Cell of="j-name" title={label ? `${name} · ${label}` : name}>
       <bdi>{name}</bdi>
-      {after ? <span class="soft">{after}</span> : null}
       {label ? <bdi class="j-label">{label}</bdi> : null}
     </Cell>
   );
@@ -141,12 +140,15 @@ function MapCells({
           ))}
         </span>
       </Cell>
-      <Name line={line} after={`map of ${count(map.count)}`} />
+      <Name line={line} />
       <Cell of="j-type">{line.row.core_type}</Cell>
       <Cell of="j-created">
         <Time at={line.row.created} brief />
       </Cell>
-      <Cell of="j-counts">{words}</Cell>
+      <Cell of="j-map">map of {count(map.count)}</Cell>
+      <Cell of="j-counts" title={words}>
+        {words}
+      </Cell>
     </>
   );
 }
