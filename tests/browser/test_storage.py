@@ -70,6 +70,26 @@ def test_files_can_be_dropped(signed_in: Tab, cloud: ModuleType, folder: str) ->
     assert cloud.bucket.getf(folder + "one.txt").read() == b"one"
 
 
+def test_a_slow_upload_tells_how_far_it_is_and_can_be_stopped(
+    signed_in: Tab, cloud: ModuleType, folder: str, tmp_path: Path
+) -> None:
+    page = signed_in.page
+    cloud.bucket.putf(b"here", folder + "there.txt")
+    go_to(signed_in, folder)
+    network = signed_in.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 200_000}
+    network.send("Network.emulateNetworkConditions", slow)
+    (tmp_path / "large.bin").write_bytes(bytes(20 << 20))
+    page.get_by_label("Files to upload").set_input_files([tmp_path / "large.bin"])
+    progress = page.get_by_role("progressbar", name="large.bin")
+    until(lambda: 0 < float(progress.get_attribute("value") or 0) < 20 << 20, what="some of it was sent")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("stopped")).to_be_visible()
+    page.get_by_role("button", name="Clear ended ones").click()
+    expect(page.get_by_text("large.bin")).to_have_count(0)
+    assert cloud.bucket.list(prefix=folder) == [folder + "there.txt"]
+
+
 def test_what_would_be_replaced_is_asked_first(
     signed_in: Tab, cloud: ModuleType, folder: str, tmp_path: Path
 ) -> None:
