@@ -154,7 +154,7 @@ function Choices({
         </select>
       </label>
       <fieldset>
-        <legend>Apart by</legend>
+        <legend>Group by</legend>
         {GROUPS.filter((group) => group.name !== "account" || all).map((group) => (
           <label class="check" key={group.name}>
             <input
