@@ -1,6 +1,9 @@
 //! `picloud join`
 
-use super::patience::{Deadline, Patience, parse_seconds};
+use super::{
+    patience::{Deadline, Patience, parse_seconds},
+    progress::Progress,
+};
 use crate::{context::Context, failure::Failure, jids::Jids};
 use anyhow::{Result, bail};
 use picloud_client::ApiClient;
@@ -9,7 +12,6 @@ use picloud_types::{
     api::jobs::{WaitFor, WaitRequest},
 };
 use serde_json::json;
-use std::io::{IsTerminal as _, Write as _};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,7 +63,7 @@ async fn wait(
     let mut progress = Progress::new();
     let mut patience = Patience::default();
     loop {
-        let poll = if progress.watched {
+        let poll = if progress.is_watched() {
             deadline.poll().min(std::time::Duration::from_secs(1))
         } else {
             deadline.poll()
@@ -113,36 +115,4 @@ pub(super) async fn failure_of(client: &ApiClient, jid: Jid) -> Result<Failure> 
     Ok(failure.hint(
         hint.unwrap_or_else(|| format!("`picloud info -f all {jid}` shows everything about it")),
     ))
-}
-
-/// A line on stderr that replaces itself, where a person watches.
-struct Progress {
-    watched: bool,
-    shown: bool,
-}
-
-impl Progress {
-    fn new() -> Self {
-        Self {
-            watched: std::io::stderr().is_terminal(),
-            shown: false,
-        }
-    }
-
-    fn show(&mut self, text: &str) {
-        if self.watched {
-            self.shown = true;
-            let mut stderr = std::io::stderr().lock();
-            // Nothing depends on progress being seen.
-            let _ = write!(stderr, "\r{text}\x1b[K").and_then(|()| stderr.flush());
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if self.shown {
-            let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
-        }
-    }
 }

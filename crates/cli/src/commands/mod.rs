@@ -16,6 +16,7 @@ pub(crate) mod key;
 pub(crate) mod kill;
 pub(crate) mod logs;
 mod patience;
+mod progress;
 pub(crate) mod queue;
 pub(crate) mod result;
 pub(crate) mod serve;
