@@ -1,8 +1,9 @@
 //! The arguments every command shares, and the list of commands.
 
 use crate::commands::{
-    account, bucket, completion, config, dashboard, delete, doctor, files, info, jobs, join, key,
-    kill, logs, queue, result, serve, setup, status, usage, volume, watch, worker, workers,
+    account, bucket, completion, config, dashboard, delete, doctor, exec, files, info, jobs, join,
+    key, kill, logs, mapexec, queue, result, serve, setup, status, usage, volume, watch, worker,
+    workers,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ const EXAMPLES: &str = "\
 Examples:
   picloud serve                                       run a server and a worker on this machine
   python -c \"import cloud; print(cloud.result(cloud.call(pow, 2, 10)))\"
+  picloud exec 'uname -a'                             any program as a job
   picloud jobs                                        what ran, newest first
   picloud logs -f 7                                   what job 7 says, live
 
@@ -89,6 +91,8 @@ pub(crate) enum Command {
     Serve(Box<serve::Args>),
     Worker(Box<worker::Args>),
     Setup(setup::Args),
+    Exec(Box<exec::Args>),
+    Mapexec(Box<mapexec::Args>),
     Status(status::Args),
     Join(join::Args),
     Result(result::Args),

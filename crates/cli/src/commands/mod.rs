@@ -8,6 +8,7 @@ mod confinement;
 pub(crate) mod dashboard;
 pub(crate) mod delete;
 pub(crate) mod doctor;
+pub(crate) mod exec;
 pub(crate) mod files;
 pub(crate) mod info;
 pub(crate) mod jobs;
@@ -15,12 +16,14 @@ pub(crate) mod join;
 pub(crate) mod key;
 pub(crate) mod kill;
 pub(crate) mod logs;
+pub(crate) mod mapexec;
 mod patience;
 mod progress;
 pub(crate) mod queue;
 pub(crate) mod result;
 pub(crate) mod serve;
 pub(crate) mod setup;
+mod shell;
 mod signals;
 pub(crate) mod status;
 pub(crate) mod usage;
@@ -47,6 +50,8 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<()> {
     client_runtime()?.block_on(async {
         match command {
             Command::Setup(args) => setup::run(context, &args).await,
+            Command::Exec(args) => exec::run(context, &args).await,
+            Command::Mapexec(args) => mapexec::run(context, &args).await,
             Command::Status(args) => status::run(context, &args).await,
             Command::Join(args) => join::run(context, &args).await,
             Command::Result(args) => result::run(context, &args).await,

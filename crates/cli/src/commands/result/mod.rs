@@ -5,13 +5,15 @@ mod python;
 use super::{
     join::failure_of,
     patience::{Deadline, Patience, parse_seconds},
+    shell,
 };
 use crate::{context::Context, failure::Failure, jids::Jids, output};
 use anyhow::{Context as _, Result, bail};
 use picloud_client::ApiClient;
 use picloud_types::{
-    JidSet, JobState, Payload,
+    Jid, JidSet, JobState, Payload,
     api::results::{ResultFrame, ResultsRequest},
+    result_form::ResultForm,
 };
 use python::{Reader, Text};
 use serde_json::{Value, json};
@@ -22,16 +24,19 @@ Examples:
   picloud result -t 10 1-4,7
   picloud result -i 1-100               go on past failed jobs
   picloud --json result 7 | jq '.[0].result'
-  picloud result --raw 7 > value.pickle";
+  picloud result --raw 7 > value.pickle
+  picloud result $(picloud exec 'uname -a')
+  picloud result 8 > plot.png           bytes of one job are written as they are";
 
 /// Results kept in memory at once.
 const PART: u64 = 500;
 
 /// Wait for jobs and print their results
 ///
-/// Results are pickled Python objects: a Python interpreter shows them, that of the active
-/// virtual environment or the first on the path. With --json, values that have a JSON form are
-/// printed as such under `result`, others under `repr`.
+/// What commands and published functions return is bytes or JSON, and is printed as it is. Other results are
+/// pickled Python objects: a Python interpreter shows them, that of the active virtual environment or the
+/// first on the path. With --json, values that have a JSON form are printed as such under `result`, other
+/// objects under `repr`, and bytes that are no text under `result_base64`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -43,7 +48,7 @@ pub(crate) struct Args {
     /// Print what went wrong in place of a missing result, and go on
     #[arg(short, long)]
     ignore_errors: bool,
-    /// Write the pickle of one job as it is
+    /// Write the pickle of one job, or its bytes or JSON, without a look at it
     #[arg(long)]
     raw: bool,
 }
@@ -134,18 +139,26 @@ impl Shown<'_> {
                 .push(json!({"jid": jid, "status": state.public_name(), "failure": failure}));
             return self.print(&format!("job {jid} {state}: {exception}"));
         }
-        let pickle = fetch(client, payload)
+        let bytes = fetch(client, payload)
             .await
             .with_context(|| format!("could not fetch the result of job {jid}"))?;
-        if self.raw {
-            return Ok(output::write(&pickle)?);
+        let (form, content) = in_form(&bytes);
+        match form {
+            _ if self.raw => Ok(output::write(content)?),
+            ResultForm::Pickle => self.pickle(jid, content),
+            ResultForm::Json => self.json(jid, content),
+            ResultForm::Raw => self.bytes(jid, content),
         }
+    }
+
+    /// A Python object.
+    fn pickle(&mut self, jid: Jid, pickle: &[u8]) -> Result<()> {
         if self.reader.is_none() {
             self.reader = Some(Reader::start()?);
         }
         let reader = self.reader.as_mut().context("a reader was started above")?;
         match reader
-            .read(&pickle, self.context.json())
+            .read(pickle, self.context.json())
             .with_context(|| format!("job {jid}"))?
         {
             Text::Json(text) => {
@@ -160,8 +173,46 @@ impl Shown<'_> {
                     .push(json!({"jid": jid, "status": "done", "repr": text}));
                 Ok(())
             }
-            Text::Repr(text) if self.alone => self.print(&text),
-            Text::Repr(text) => self.print(&format!("job {jid}: {text}")),
+            Text::Repr(text) => self.titled(jid, &text),
+        }
+    }
+
+    fn json(&mut self, jid: Jid, content: &[u8]) -> Result<()> {
+        if !self.context.json() {
+            return self.titled(jid, &String::from_utf8_lossy(content));
+        }
+        let result: Value = serde_json::from_slice(content)
+            .with_context(|| format!("the result of job {jid} does not read"))?;
+        self.values
+            .push(json!({"jid": jid, "status": "done", "result": result}));
+        Ok(())
+    }
+
+    /// What a command wrote: nothing is added to it, but its job's id where there are several.
+    fn bytes(&mut self, jid: Jid, content: &[u8]) -> Result<()> {
+        if self.context.json() {
+            let mut value = shell::bytes_as_json(content);
+            value["jid"] = json!(jid);
+            value["status"] = json!("done");
+            self.values.push(value);
+            return Ok(());
+        }
+        if !self.alone {
+            self.print(&format!("job {jid}:"))?;
+        }
+        output::write(content)?;
+        // The next heading begins a line.
+        if !self.alone && !content.is_empty() && !content.ends_with(b"\n") {
+            output::write(b"\n")?;
+        }
+        Ok(())
+    }
+
+    fn titled(&self, jid: Jid, text: &str) -> Result<()> {
+        if self.alone {
+            self.print(text)
+        } else {
+            self.print(&format!("job {jid}: {text}"))
         }
     }
 
@@ -173,9 +224,37 @@ impl Shown<'_> {
     }
 }
 
+/// The form of a result, and what is in that form.
+fn in_form(bytes: &[u8]) -> (ResultForm, &[u8]) {
+    match bytes.split_first() {
+        Some((first, rest)) => match ResultForm::of(*first) {
+            Some(form @ (ResultForm::Json | ResultForm::Raw)) => (form, rest),
+            // Anything else is Python's to read, or to say what is wrong with it.
+            Some(ResultForm::Pickle) | None => (ResultForm::Pickle, bytes),
+        },
+        None => (ResultForm::Pickle, bytes),
+    }
+}
+
 async fn fetch(client: &ApiClient, payload: Payload) -> Result<Vec<u8>> {
     Ok(match payload {
         Payload::Inline(bytes) => bytes.into(),
         Payload::Blob { hash, .. } => client.blob_get(hash).await?.collect().await?.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_is_known_by_its_first_byte() {
+        assert_eq!(in_form(b"J{}"), (ResultForm::Json, &b"{}"[..]));
+        assert_eq!(in_form(b"R"), (ResultForm::Raw, &b""[..]));
+        assert_eq!(
+            in_form(b"\x80\x04."),
+            (ResultForm::Pickle, &b"\x80\x04."[..])
+        );
+        assert_eq!(in_form(b""), (ResultForm::Pickle, &b""[..]));
+    }
 }
