@@ -2,8 +2,8 @@
 
 use crate::commands::{
     account, bucket, completion, config, dashboard, delete, doctor, exec, files, info, jobs, join,
-    key, kill, logs, mapexec, queue, result, serve, setup, status, usage, volume, watch, worker,
-    workers,
+    key, kill, logs, mapexec, queue, result, serve, setup, status, usage, volume, wait_for, watch,
+    worker, workers,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -101,6 +101,7 @@ pub(crate) enum Command {
     Delete(delete::Args),
     Jobs(jobs::Args),
     Logs(logs::Args),
+    WaitFor(wait_for::Args),
     Watch(watch::Args),
     Usage(usage::Args),
     Bucket(bucket::Args),

@@ -29,6 +29,7 @@ pub(crate) mod status;
 pub(crate) mod usage;
 mod verdict;
 pub(crate) mod volume;
+pub(crate) mod wait_for;
 pub(crate) mod watch;
 pub(crate) mod worker;
 pub(crate) mod workers;
@@ -60,6 +61,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<()> {
             Command::Delete(args) => delete::run(context, &args).await,
             Command::Jobs(args) => jobs::run(context, &args).await,
             Command::Logs(args) => logs::run(context, &args).await,
+            Command::WaitFor(args) => wait_for::run(context, &args).await,
             Command::Watch(args) => watch::run(context, &args).await,
             Command::Usage(args) => usage::run(context, &args).await,
             Command::Bucket(args) => bucket::run(context, &args).await,
