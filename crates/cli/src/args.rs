@@ -1,9 +1,9 @@
 //! The arguments every command shares, and the list of commands.
 
 use crate::commands::{
-    account, bucket, completion, config, dashboard, delete, doctor, exec, files, info, jobs, join,
-    key, kill, logs, mapexec, queue, result, serve, setup, status, usage, volume, wait_for, watch,
-    worker, workers,
+    account, bucket, completion, config, cron, dashboard, delete, doctor, exec, files, info, jobs,
+    join, key, kill, logs, mapexec, queue, rest, result, serve, setup, status, usage, volume,
+    wait_for, watch, worker, workers,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -104,6 +104,8 @@ pub(crate) enum Command {
     WaitFor(wait_for::Args),
     Watch(watch::Args),
     Usage(usage::Args),
+    Rest(rest::Args),
+    Cron(cron::Args),
     Bucket(bucket::Args),
     Files(files::Args),
     Volume(volume::Args),

@@ -5,6 +5,7 @@ pub(crate) mod bucket;
 pub(crate) mod completion;
 pub(crate) mod config;
 mod confinement;
+pub(crate) mod cron;
 pub(crate) mod dashboard;
 pub(crate) mod delete;
 pub(crate) mod doctor;
@@ -20,6 +21,7 @@ pub(crate) mod mapexec;
 mod patience;
 mod progress;
 pub(crate) mod queue;
+pub(crate) mod rest;
 pub(crate) mod result;
 pub(crate) mod serve;
 pub(crate) mod setup;
@@ -64,6 +66,8 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<()> {
             Command::WaitFor(args) => wait_for::run(context, &args).await,
             Command::Watch(args) => watch::run(context, &args).await,
             Command::Usage(args) => usage::run(context, &args).await,
+            Command::Rest(args) => rest::run(context, &args).await,
+            Command::Cron(args) => cron::run(context, &args).await,
             Command::Bucket(args) => bucket::run(context, &args).await,
             Command::Files(args) => files::run(context, &args).await,
             Command::Volume(args) => volume::run(context, &args).await,
