@@ -2,7 +2,7 @@
 
 use crate::commands::{
     account, bucket, completion, config, cron, dashboard, delete, doctor, exec, files, info, jobs,
-    join, key, kill, logs, mapexec, queue, rest, result, serve, setup, status, usage, volume,
+    join, key, kill, logs, man, mapexec, queue, rest, result, serve, setup, status, usage, volume,
     wait_for, watch, worker, workers,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -117,4 +117,5 @@ pub(crate) enum Command {
     Account(account::Args),
     Config(config::Args),
     Completion(completion::Args),
+    Man(man::Args),
 }

@@ -17,6 +17,7 @@ pub(crate) mod join;
 pub(crate) mod key;
 pub(crate) mod kill;
 pub(crate) mod logs;
+pub(crate) mod man;
 pub(crate) mod mapexec;
 mod patience;
 mod progress;
@@ -47,6 +48,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Worker(args) => return worker::run(context, *args),
         Command::Config(args) => return config::run(&args),
         Command::Completion(args) => return completion::run(&args),
+        Command::Man(args) => return man::run(&args),
         _ => {}
     }
     logging::start("warn", context.globals.verbose, logging::LogFormat::Text);
@@ -80,7 +82,8 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<()> {
             Command::Serve(_)
             | Command::Worker(_)
             | Command::Config(_)
-            | Command::Completion(_) => Ok(()),
+            | Command::Completion(_)
+            | Command::Man(_) => Ok(()),
         }
     })
 }
