@@ -5,7 +5,7 @@ import { Link } from "wouter-preact";
 import type { QueueInfo } from "../../api/types";
 import { count, rate } from "../../ui/format";
 import { visible } from "../../ui/text";
-import { type Arrow, links, type Picture, pathOf, picture, type Shape, shortClass } from "./graph";
+import { type Arrow, drawable, links, type Picture, pathOf, picture, type Shape, shortClass } from "./graph";
 import type { Limiting } from "./limiting";
 
 interface PipelineProps {
@@ -70,14 +70,21 @@ function useShown(
 
 export function Pipeline({ queues, limiting, chosen }: PipelineProps) {
   const narrow = useNarrow();
-  const structure = JSON.stringify(links(queues));
+  const all = links(queues);
+  const pipeline = drawable(all, chosen);
+  const structure = JSON.stringify(pipeline);
   // Counts change all the time; what is where does not.
   const drawn = useMemo(() => picture(JSON.parse(structure), narrow), [structure, narrow]);
   const known = new Map(queues.map((queue) => [queue.name, queue]));
   const box = useRef<HTMLElement>(null);
   const scale = useScale(box, drawn.width);
   useShown(box, drawn, chosen, scale);
-  if (drawn.shapes.length === 0) return null;
+  if (drawn.shapes.length === 0)
+    return all.length === 0 ? null : (
+      <p class="soft">
+        There are {count(all.length)} handlers, too many to draw. Choose a queue to see what is around it.
+      </p>
+    );
   return (
     <section ref={box} class="panel pipeline" aria-label="Pipeline, the same as in the table below">
       <div

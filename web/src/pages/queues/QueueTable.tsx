@@ -1,4 +1,5 @@
 // All queues in a table: the pipeline in words, and queues that nothing is attached to.
+import { useState } from "preact/hooks";
 import { Link } from "wouter-preact";
 import type { QueueInfo } from "../../api/types";
 import { count, duration, rate } from "../../ui/format";
@@ -12,9 +13,33 @@ interface TableProps {
   chosen: string | undefined;
 }
 
+/** Rows at first, and with each click. */
+const ROWS = 200;
+/** From so many queues on one searches them. */
+const SEARCH_FROM = 15;
+
 export function QueueTable({ queues, limiting, chosen }: TableProps) {
+  const [text, setText] = useState("");
+  const [most, setMost] = useState(ROWS);
+  const wanted = text.trim().toLowerCase();
+  const found = queues.filter(
+    (queue) =>
+      queue.name.toLowerCase().includes(wanted) || queue.attachment?.handler.toLowerCase().includes(wanted),
+  );
   return (
     <section class="panel" aria-label="All queues">
+      {queues.length >= SEARCH_FROM ? (
+        <div class="row spread padded">
+          <h2>All queues</h2>
+          <input
+            type="search"
+            value={text}
+            placeholder="Name or handler"
+            aria-label="Search queues"
+            onInput={(event) => setText(event.currentTarget.value)}
+          />
+        </div>
+      ) : null}
       <table class="cards queue-table">
         <thead>
           <tr>
@@ -36,7 +61,7 @@ export function QueueTable({ queues, limiting, chosen }: TableProps) {
           </tr>
         </thead>
         <tbody>
-          {queues.map((queue) => (
+          {found.slice(0, most).map((queue) => (
             <tr key={queue.name} class={queue.name === chosen ? "chosen" : undefined}>
               <td>
                 <Link
@@ -70,6 +95,14 @@ export function QueueTable({ queues, limiting, chosen }: TableProps) {
           ))}
         </tbody>
       </table>
+      {found.length === 0 ? <p class="padded soft">No queue matches.</p> : null}
+      {found.length > most ? (
+        <p class="padded">
+          <button type="button" onClick={() => setMost(most + ROWS)}>
+            Show more ({count(found.length - most)} left)
+          </button>
+        </p>
+      ) : null}
     </section>
   );
 }

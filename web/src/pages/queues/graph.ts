@@ -58,6 +58,39 @@ export function links(queues: readonly QueueInfo[]): Link[] {
   });
 }
 
+/** So many attachments can be drawn at once; more would be neither quick nor readable. */
+const LINKS_MOST = 80;
+
+/** What is drawn: everything, or where that is too much what is nearest to the chosen queue. */
+export function drawable(
+  pipeline: readonly Link[],
+  chosen: string | undefined,
+  most = LINKS_MOST,
+): readonly Link[] {
+  if (pipeline.length <= most) return pipeline;
+  const found = new Set<Link>();
+  const touching = new Map<string, Link[]>();
+  const ends = (link: Link) => [link.queue, ...link.outputs, ...link.errors.map((error) => error.queue)];
+  for (const link of pipeline)
+    for (const name of ends(link)) touching.set(name, [...(touching.get(name) ?? []), link]);
+  const seen = new Set<string>();
+  let next = chosen === undefined ? [] : [chosen];
+  while (next.length > 0 && found.size < most) {
+    const further: string[] = [];
+    for (const name of next) {
+      if (seen.has(name)) continue;
+      seen.add(name);
+      for (const link of touching.get(name) ?? []) {
+        if (found.size >= most) break;
+        found.add(link);
+        further.push(...ends(link));
+      }
+    }
+    next = further;
+  }
+  return pipeline.filter((link) => found.has(link));
+}
+
 /** `urllib.error.HTTPError` is `HTTPError`. */
 export function shortClass(name: string): string {
   return name.slice(name.lastIndexOf(".") + 1);

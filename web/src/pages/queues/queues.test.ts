@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { QueueInfo } from "../../api/types";
-import { type Link, links, pathOf, picture, type Shape, shortClass } from "./graph";
+import { drawable, type Link, links, pathOf, picture, type Shape, shortClass } from "./graph";
 import { limiting } from "./limiting";
 import { rateLines } from "./rates";
 
@@ -95,6 +95,21 @@ describe("the picture of a pipeline", () => {
     const began = performance.now();
     expect(picture(long, false).shapes.length).toBe(201);
     expect(performance.now() - began).toBeLessThan(3_000);
+  });
+
+  it("of very many attachments has those nearest to the chosen queue", () => {
+    const long = Array.from({ length: 500 }, (_, at) => ({
+      queue: `q${at}`,
+      outputs: [`q${at + 1}`],
+      errors: [],
+    }));
+    const near = drawable(long, "q100", 5).map((link) => link.queue);
+    expect(near.length).toBe(5);
+    expect(near).toContain("q99");
+    expect(near).toContain("q100");
+    expect(near.every((name) => Math.abs(Number(name.slice(1)) - 100) <= 5)).toBe(true);
+    expect(drawable(long, undefined)).toEqual([]);
+    expect(drawable(PIPELINE, undefined)).toBe(PIPELINE);
   });
 
   it("does not depend on counts", () => {

@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useShortcuts } from "../../../../shell/keys";
 import { bytes, count } from "../../../../ui/format";
-import { ErrorNote } from "../../../../ui/Notes";
+import { LiveNote } from "../../../../ui/LiveNote";
 import { visible } from "../../../../ui/text";
 import { type Dropped, withoutEscapes } from "./logText";
 import { moreOf, type Part, partAround, partOf, Rows } from "./rows";
@@ -131,7 +131,7 @@ export function Log({ jid, stream, title }: { jid: number; stream: string; title
           Download
         </button>
       </div>
-      {error ? <ErrorNote error={error} /> : null}
+      <LiveNote live={{ data: total, error, loading: false, refresh: () => undefined }} />
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
       <section ref={view} class="log-view" tabIndex={0} aria-label={`Text of ${title}`} onScroll={onScroll}>
         <div class="log-all" style={{ height: `${height}px` }}>

@@ -2,7 +2,7 @@
 import { lazy, Suspense } from "preact/compat";
 import type { JobInfo } from "../../../../api/types";
 import { bytes, count, duration, significant } from "../../../../ui/format";
-import { ErrorNote } from "../../../../ui/Notes";
+import { LiveNote } from "../../../../ui/LiveNote";
 import { useSeries } from "./useSeries";
 
 // The library that draws comes with the first chart.
@@ -21,7 +21,7 @@ export function Usage({ info, limitBytes }: { info: JobInfo; limitBytes: number 
   return (
     <div class="stack">
       <Totals info={info} />
-      {series.error ? <ErrorNote error={series.error} /> : null}
+      <LiveNote live={{ data: all, error: series.error, loading: false, refresh: () => undefined }} />
       {x.length === 0 && !series.loading ? (
         <p class="soft padded panel">
           {series.finished
