@@ -28,6 +28,8 @@ const BEAT_MS = 2_000;
 export default function JobPage({ jid }: { jid: number }) {
   // Of a job that is being deleted nothing is asked any more: it may be gone before the answer says so.
   const [leaving, setLeaving] = useState(false);
+  const [gone, setGone] = useState(false);
+  if (gone) return <Missing jid={jid} />;
   if (leaving)
     return (
       <section class="job-skeleton stack" aria-busy="true">
@@ -35,10 +37,17 @@ export default function JobPage({ jid }: { jid: number }) {
         <p class="soft">It is being deleted…</p>
       </section>
     );
-  return <LiveJob jid={jid} onLeaving={setLeaving} />;
+  return <LiveJob jid={jid} onLeaving={setLeaving} onGone={() => setGone(true)} />;
 }
 
-function LiveJob({ jid, onLeaving }: { jid: number; onLeaving: (leaving: boolean) => void }) {
+interface LiveProps {
+  jid: number;
+  onLeaving: (leaving: boolean) => void;
+  /** There is no such job, or not any more. */
+  onGone: () => void;
+}
+
+function LiveJob({ jid, onLeaving, onGone }: LiveProps) {
   const found = useLive<JobInfo | undefined>(`job-${jid}`, ["jobs"], async (signal) => {
     const reply = data(await api.POST("/v1/jobs/info", { body: { jids: String(jid) }, signal }));
     return reply.info[jid];
@@ -48,10 +57,12 @@ function LiveJob({ jid, onLeaving }: { jid: number; onLeaving: (leaving: boolean
   const beat = useTicks(info && UNFINISHED.has(info.status) ? BEAT_MS : undefined);
   useBeat(beat, found.refresh);
   useTitle(jid, info);
-  if (found.error && !info) {
-    const isMissing = found.error instanceof Refusal && found.error.status === 404;
-    return isMissing ? <Missing jid={jid} /> : <ErrorNote error={found.error} />;
-  }
+  const isGone = found.error instanceof Refusal && found.error.status === 404;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: told once
+  useEffect(() => {
+    if (isGone) onGone();
+  }, [isGone]);
+  if (found.error && !info) return isGone ? null : <ErrorNote error={found.error} />;
   if (!info) return <Skeleton jid={jid} />;
   return (
     <>
