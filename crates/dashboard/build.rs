@@ -67,9 +67,7 @@ fn table(files: &[(String, PathBuf)]) -> String {
     for (path, file) in files {
         let [br, gz] = COMPRESSED.map(|ending| {
             let sibling = PathBuf::from(format!("{}.{ending}", file.display()));
-            sibling
-                .is_file()
-                .then(|| format!("include_bytes!({sibling:?})"))
+            is_smaller(&sibling, file).then(|| format!("include_bytes!({sibling:?})"))
         });
         let option =
             |bytes: Option<String>| bytes.map_or("None".to_owned(), |b| format!("Some({b})"));
@@ -85,6 +83,12 @@ fn table(files: &[(String, PathBuf)]) -> String {
     }
     text.push_str("];\n");
     text
+}
+
+/// Tiny files only grow when they are compressed.
+fn is_smaller(sibling: &Path, file: &Path) -> bool {
+    let size = |path| fs::metadata(path).map(|about| about.len());
+    matches!((size(sibling), size(file)), (Ok(less), Ok(all)) if less < all)
 }
 
 fn content_type(file: &Path) -> &'static str {
