@@ -47,7 +47,16 @@ fn write_all(directory: &Path, command: &Command, name: &str) -> Result<()> {
 
 fn page(command: &Command, name: &str) -> std::io::Result<Vec<u8>> {
     let examples = command.get_after_help().map(ToString::to_string);
-    let man = Man::new(command.clone()).title(name.to_uppercase());
+    let is_root = !name.contains('-');
+    let shown = command.clone().mut_args(|argument| {
+        // They would drown what is the command's own, and stand on the page of `picloud`.
+        let hidden = argument.is_hide_set() || (argument.is_global_set() && !is_root);
+        argument.hide(hidden)
+    });
+    let man = Man::new(shown)
+        .title(name.to_uppercase())
+        .source(concat!("picloud ", env!("CARGO_PKG_VERSION")))
+        .manual("picloud");
     let mut out = Vec::new();
     man.render_title(&mut out)?;
     man.render_name_section(&mut out)?;
@@ -67,6 +76,12 @@ fn page(command: &Command, name: &str) -> std::io::Result<Vec<u8>> {
             writeln!(out, "{}", plain(line))?;
         }
         writeln!(out, ".fi")?;
+    }
+    if !is_root {
+        writeln!(
+            out,
+            ".SH SEE ALSO\n.BR picloud (1)\nhas the global options."
+        )?;
     }
     Ok(out)
 }
@@ -111,6 +126,7 @@ mod tests {
             for heading in [".SH NAME", ".SH SYNOPSIS", ".SH OPTIONS", ".SH EXAMPLES"] {
                 assert!(page.contains(heading), "{name} has no {heading}");
             }
+            assert_eq!(page.contains("secretkey"), name == "picloud", "{name}");
             let (_, examples) = page.split_once(".SH EXAMPLES").expect("there");
             assert!(examples.contains("picloud"), "{name} has no example");
         }
