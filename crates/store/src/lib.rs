@@ -8,18 +8,22 @@
 //! Times are passed in, so that tests need no clock.
 
 pub mod contract;
+mod crons;
 mod error;
 mod model;
 mod objects;
+mod published;
 mod queues;
 mod sessions;
 pub mod sqlite;
 mod usage;
 mod volumes;
 
+pub use crons::*;
 pub use error::StoreError;
 pub use model::*;
 pub use objects::*;
+pub use published::*;
 pub use queues::*;
 pub use sessions::*;
 pub use usage::*;
@@ -38,7 +42,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// See the module's documentation. Every verb that names an account sees only that account's
 /// things; another's are as absent as those that never were.
 #[async_trait]
-pub trait Store: QueueStore + SessionStore {
+pub trait Store: QueueStore + SessionStore + PublishedStore + CronStore {
     // Settings of the installation.
 
     /// The value under `name`, after storing `value` there if there was none. Used for secrets

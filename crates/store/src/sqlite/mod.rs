@@ -28,6 +28,8 @@ mod blobs;
 mod cache;
 mod checkpoint;
 mod claim;
+mod cron_verbs;
+mod crons;
 mod delete;
 mod error_texts;
 mod gates;
@@ -41,6 +43,8 @@ mod object_rows;
 mod objects;
 mod op;
 mod output;
+mod published;
+mod published_verbs;
 #[cfg(test)]
 mod queue_scale;
 mod queue_verbs;

@@ -34,7 +34,33 @@ pub(super) fn submit(
     )?;
     let described = (&submission.spec, &submission.function);
     let (spec, class) = specs::intern(w, submission.account, described, prepared)?;
-    let made = insert(w, submission, &placed, weighed, spec, class)?;
+    finish(w, submission, &placed, weighed, (spec, class))
+}
+
+/// Makes the jobs of a submission without dependencies or map, of a spec that is there. A key seen before changes nothing.
+pub(super) fn submit_known(
+    w: &mut Writing<'_>,
+    submission: &Submission,
+    spec: SpecId,
+    class: ClassId,
+) -> Result<Submitted> {
+    let count = submission.args.len() as u64;
+    if let Some(earlier) = answered(w, submission, count)? {
+        return Ok(earlier);
+    }
+    let placed = place(w, submission, count)?;
+    finish(w, submission, &placed, Weighed::Free, (spec, class))
+}
+
+fn finish(
+    w: &mut Writing<'_>,
+    submission: &Submission,
+    placed: &Placed,
+    weighed: Weighed,
+    (spec, class): (SpecId, ClassId),
+) -> Result<Submitted> {
+    let count = submission.args.len() as u64;
+    let made = insert(w, submission, placed, weighed, spec, class)?;
     // Without any, a spec just made is taken back.
     specs::change_refs(w, submission.account, spec, rows::signed(made))?;
     batches::note(w, submission, placed.answer, made)?;
@@ -175,11 +201,23 @@ pub(super) fn start_now(
     spec: SpecId,
     class: ClassId,
 ) -> Result<Jid> {
+    start_weighed(w, submission, Weighed::Free, spec, class)
+}
+
+/// The same, for jobs whose dependencies are weighed already.
+pub(super) fn start_weighed(
+    w: &mut Writing<'_>,
+    submission: &Submission,
+    weighed: Weighed,
+    spec: SpecId,
+    class: ClassId,
+) -> Result<Jid> {
     let count = submission.args.len() as u64;
     let placed = place(w, submission, count)?;
-    let made = insert(w, submission, &placed, Weighed::Free, spec, class)?;
+    let made = insert(w, submission, &placed, weighed, spec, class)?;
     specs::change_refs(w, submission.account, spec, rows::signed(made))?;
-    w.moved(None, Some(JobState::Queued), made);
+    let (state, _) = start(weighed);
+    w.moved(None, Some(state), made);
     Ok(placed.answer)
 }
 
