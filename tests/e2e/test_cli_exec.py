@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
@@ -10,6 +12,7 @@ from types import ModuleType
 import pytest
 from harness import Server, until
 from harness.command_line import CommandLine
+from harness.paths import binary
 
 
 @pytest.fixture
@@ -155,3 +158,22 @@ def test_results_of_python_and_of_commands_are_shown_side_by_side(
     assert json.loads(picloud("--json", "result", int(first))) == [
         {"jid": int(first), "status": "done", "result": 1024}
     ]
+
+
+def test_an_interrupted_map_leaves_no_jobs_that_run(picloud: CommandLine) -> None:
+    before = int(picloud("exec", "true"))
+    command = [str(binary()), "mapexec", "-l", "cut", "-N", "n=-", "-x", str(before), "sleep {n}"]
+    process = subprocess.Popen(
+        command, env=picloud.server.client_env(), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    process.stdin.write(b"60\n" * 300_000)
+    process.stdin.close()
+    until(lambda: picloud.json("jobs", "-l", "cut", "-n", "1"), what="the first part of the map")
+    process.send_signal(signal.SIGINT)
+    with process:
+        assert process.wait(60) == 130
+        assert process.stdout is not None
+        assert process.stdout.read() == b""
+    alive = picloud.json("jobs", "-l", "cut", "-s", "queued,processing,waiting")
+    assert alive == []

@@ -1,7 +1,11 @@
 //! Sending jobs: a small one is one request, large payloads go before it, many jobs go in parts.
 
 use super::conditions::Once;
-use crate::{commands::patience::Patience, commands::progress::Progress, failure::Failure, jids};
+use crate::{
+    commands::{patience::Patience, progress::Progress, signals::stop_token},
+    failure::{Exit, Failure},
+    jids,
+};
 use anyhow::{Result, bail};
 use bytes::Bytes;
 use picloud_client::{ApiClient, BlobSource};
@@ -14,11 +18,14 @@ use picloud_types::{
     limits::MAP_MAX,
     payload::INLINE_MAX_BYTES,
 };
+use tokio_util::sync::CancellationToken;
 
 /// The first part is small, so that work begins while the rest is being sent.
 const JOBS_FIRST: usize = 500;
 const JOBS_PER_PART: usize = 4000;
 const PART_BYTES: usize = 4 << 20;
+/// As shells tell it.
+const INTERRUPTED: u8 = 130;
 
 /// Jobs to be made.
 #[derive(Debug)]
@@ -44,6 +51,12 @@ pub(crate) async fn submit(
             "send them in several parts"
         ));
     }
+    // One job is there or not. Of a map, the part that is there must go, so the request under way is let end.
+    let stop = if jobs.alone {
+        CancellationToken::new()
+    } else {
+        stop_token(|| ())?
+    };
     let mut sender = Sender {
         function: payload(client, service, jobs.function.clone()).await?,
         client,
@@ -52,6 +65,7 @@ pub(crate) async fn submit(
         first: None,
         sent: 0,
         patience: Patience::default(),
+        stop,
     };
     match sender.all(&mut arguments).await {
         Ok(first) => Ok(JidSet::range(first, sender.jobs.total)),
@@ -98,6 +112,8 @@ struct Sender<'a> {
     first: Option<Jid>,
     sent: u64,
     patience: Patience,
+    /// Whether the person wants no more of it.
+    stop: CancellationToken,
 }
 
 impl Sender<'_> {
@@ -110,6 +126,9 @@ impl Sender<'_> {
                 break;
             }
             self.send(&part).await?;
+            if self.stop.is_cancelled() {
+                bail!(Exit(INTERRUPTED));
+            }
             progress.show(&format!("{} of {} jobs sent", self.sent, self.jobs.total));
         }
         drop(progress);
