@@ -53,17 +53,36 @@ function open(): void {
   opened.onerror = lost;
 }
 
-/** Begins to listen; called once somebody is signed in. */
-export function startChanges(): void {
-  stopChanges();
-  open();
-}
+/** A page that nobody sees lets go of its connection after this long: a browser has few of them for one server. */
+const HIDDEN_MS = 5_000;
+let wanted = false;
+let hidden: number | undefined;
 
-export function stopChanges(): void {
+function close(): void {
   window.clearTimeout(retry);
   window.clearTimeout(silence);
   source?.close();
   source = undefined;
+}
+
+document.addEventListener("visibilitychange", () => {
+  window.clearTimeout(hidden);
+  if (document.hidden) hidden = window.setTimeout(close, HIDDEN_MS);
+  // The first hints of the new connection bring everything up to date.
+  else if (wanted && !source) open();
+});
+
+/** Begins to listen; called once somebody is signed in. */
+export function startChanges(): void {
+  stopChanges();
+  wanted = true;
+  open();
+}
+
+export function stopChanges(): void {
+  wanted = false;
+  window.clearTimeout(hidden);
+  close();
   tell(false);
 }
 
