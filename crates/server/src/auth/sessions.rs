@@ -218,7 +218,8 @@ impl Renewal {
     }
 }
 
-/// Lets cookies of sessions that are used last longer.
+/// Lets cookies of sessions that are used last longer, and nothing that is answered to one be kept on the way: unlike
+/// with `Authorization`, caches cannot tell that it is for one reader only.
 pub(crate) async fn renew(State(app): State<Shared>, mut request: Request, next: Next) -> Response {
     if app.cookie.read(request.headers()).is_none() {
         return next.run(request).await;
@@ -226,12 +227,14 @@ pub(crate) async fn renew(State(app): State<Shared>, mut request: Request, next:
     let renewal = Renewal::default();
     request.extensions_mut().insert(renewal.clone());
     let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     if let Some(line) = renewal.0.get()
-        && !response.headers().contains_key(header::SET_COOKIE)
+        && !headers.contains_key(header::SET_COOKIE)
     {
-        response
-            .headers_mut()
-            .insert(header::SET_COOKIE, line.clone());
+        headers.insert(header::SET_COOKIE, line.clone());
     }
     response
 }

@@ -110,3 +110,41 @@ async fn head_has_the_headers_alone_and_a_page_that_is_known_is_not_sent_again()
         assert_eq!(again.expect("an answer").status(), expected, "{known}");
     }
 }
+
+/// Where the dashboard is built in; how encodings are chosen is told beside the code that does it.
+#[cfg(feature = "dashboard")]
+#[tokio::test]
+async fn what_the_page_asks_for_is_there_compressed_and_kept_for_ever() {
+    if !picloud_dashboard::is_embedded() {
+        return;
+    }
+    let world = World::new().await;
+    let page = get(&world, Method::GET, "/", HTML).await;
+    let page = page.text().await.expect("a page");
+    let paths: Vec<_> = page
+        .split('"')
+        .filter(|text| text.starts_with("/assets/"))
+        .collect();
+    assert!(!paths.is_empty(), "{page}");
+    for path in paths {
+        let plain = get(&world, Method::GET, path, "*/*").await;
+        assert_eq!(plain.status(), 200, "{path}");
+        let kept = "public, max-age=31536000, immutable";
+        assert_eq!(header(&plain, "cache-control"), kept);
+        assert_eq!(header(&plain, "x-content-type-options"), "nosniff");
+        let length = plain.bytes().await.expect("a file").len();
+        let file = picloud_dashboard::find(path).expect("carried");
+        for (encoding, bytes) in [("br", file.br), ("gzip", file.gz)] {
+            let request = Client::new().get(world.url(path));
+            let sent = request
+                .header(header::ACCEPT_ENCODING, encoding)
+                .send()
+                .await;
+            let sent = sent.expect("an answer");
+            let expected = if bytes.is_some() { encoding } else { "" };
+            assert_eq!(header(&sent, "content-encoding"), expected, "{path}");
+            let sent = sent.bytes().await.expect("a file").len();
+            assert_eq!(sent, bytes.map_or(length, <[u8]>::len), "{path}");
+        }
+    }
+}

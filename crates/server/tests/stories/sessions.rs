@@ -25,6 +25,7 @@ async fn a_password_signs_in_and_signing_out_ends_it_at_once() {
     assert_eq!(again, session);
     let service = browser.send(Method::GET, "/v1/service").await;
     assert_eq!(service.body["account_name"], "admin");
+    assert_eq!(service.headers["cache-control"], "no-store");
     let out = browser.send(Method::DELETE, "/v1/session").await;
     assert_eq!(out.status, 204);
     assert!(
