@@ -51,7 +51,7 @@ def test_charts_of_a_running_job_move_and_it_can_be_killed(signed_in: Tab, runni
     signed_in.is_still()
     signed_in.is_accessible()
 
-    page.get_by_role("button", name="Kill").click()
+    page.get_by_role("button", name="Kill", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Kill").click()
     expect(page.locator("header").get_by_text("killed", exact=True)).to_be_visible()
     expect(page).to_have_title(re.compile("^killed"))

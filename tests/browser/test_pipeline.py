@@ -35,16 +35,15 @@ def pipeline(cloud: ModuleType) -> Iterator[Any]:
 def test_more_parallel_jobs_make_a_pipeline_faster(signed_in: Tab, cloud: ModuleType, pipeline: Any) -> None:
     page = signed_in.page
     signed_in.goto("/queues")
-    graph = page.get_by_role("img", name=re.compile("ipeline")).or_(page.locator(".graph")).first
-    expect(graph).to_be_visible()
-    for name in ("line-in", "line-out", "line-failed"):
-        expect(page.get_by_role("link", name=re.compile(name)).first).to_be_visible()
+    graph = page.get_by_role("region", name=re.compile("Pipeline"))
+    for name in ("line-in", "slow", "line-out", "line-failed"):
+        expect(graph.get_by_role("link", name=re.compile(f"^{name}"))).to_be_visible()
     signed_in.is_accessible()
 
     signed_in.goto("/queues/line-in")
     until(lambda: cloud.queue.get("line-out").count() > 2, 30, "messages are handled")
     before = rate(cloud)
-    field = page.get_by_label(re.compile("parallel jobs", re.IGNORECASE))
+    field = page.get_by_label("max_parallel_jobs")
     expect(field).to_have_value("1")
     field.fill("4")
     field.press("Enter")
@@ -53,7 +52,7 @@ def test_more_parallel_jobs_make_a_pipeline_faster(signed_in: Tab, cloud: Module
     )
     until(lambda: cloud.queue.get("line-in").info()["attachment"]["jobs"] > 1, 30, "more jobs have started")
     until(lambda: rate(cloud) > 1.3 * before, 30, "more messages are handled in a second")
-    expect(page.get_by_text(re.compile(r"[2-4] of 4|[2-4] / 4|[2-4] jobs")).first).to_be_visible()
+    expect(page.get_by_text(re.compile(r"[2-4] jobs now")).first).to_be_visible()
     signed_in.is_still()
 
     page.get_by_role("button", name="Pause").first.click()
@@ -81,8 +80,7 @@ def test_error_messages_are_looked_at_and_sent_back(signed_in: Tab, cloud: Modul
     failed = cloud.queue.get("line-failed")
     until(lambda: failed.count() > 0, 60, "a message has failed")
     page = signed_in.page
-    signed_in.goto("/queues/line-failed")
-    page.get_by_role("button", name="Peek").click()
+    signed_in.goto("/queues/line-failed?tab=messages")
     expect(page.get_by_text("no luck with 7").first).to_be_visible()
     signed_in.is_accessible()
     page.get_by_role("button", name=re.compile("Redrive")).first.click()
