@@ -41,8 +41,8 @@ echo
 echo "\$ picloud jobs --limit 5"
 "$picloud" jobs --limit 5
 echo
-echo "The job list: $url/jobs"
-echo "  sign in with key $(field api_key) and secret $(field api_secretkey)"
+echo "The dashboard: $(field dashboard_link)"
+echo "  (the link signs you in, once)"
 if [ "${DEMO_STAY:-}" = 1 ] && [ -t 0 ]; then
     read -r -p "The server stays up until you press Enter. "
 else
