@@ -43,7 +43,7 @@ def test_the_demo_fills_a_bucket_through_queues_and_cleans_up(tmp_path: Path) ->
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.width > 1_000 and len(sheet.convert("RGB").getcolors(1 << 24) or []) > 10_000
 
-    url = re.search(r"The job list: (http://127\.0\.0\.1:\d+)/jobs", said)
+    url = re.search(r"The dashboard: http://127\.0\.0\.1:\d+/welcome#\S{40,}", said)
     assert url is not None, said
     assert said.rstrip().endswith("The server has stopped and its data is gone.")
     assert not list(tmp_path.glob("picloud-demo.*")), "nothing is left behind"

@@ -1,7 +1,7 @@
 // Who is here, and so what is shown: the ways in, or the page.
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { Router } from "wouter-preact";
-import { api, data, Refusal, useToken, whenSignedOut } from "./api/http";
+import { api, data, useToken, whenSignedOut } from "./api/http";
 import type { Session } from "./api/types";
 import { startChanges, stopChanges } from "./live/changes";
 import { Shell } from "./shell/Shell";
@@ -36,15 +36,14 @@ export function App() {
     setState({ who: "nobody" });
   }, []);
   const look = useCallback(async () => {
+    // Somebody may have signed in while this was on its way.
+    const found = (now: State) => setState((before) => (before.who === "somebody" ? before : now));
     try {
-      enter(data(await api.GET("/v1/session")));
+      const answer = await api.GET("/v1/session");
+      if (answer.response.status === 204) found({ who: "nobody" });
+      else enter(data(answer));
     } catch (error) {
-      const found: State =
-        error instanceof Refusal && error.status === 401
-          ? { who: "nobody" }
-          : { who: "unknown", error: error as Error };
-      // Somebody may have signed in while this was on its way.
-      setState((before) => (before.who === "somebody" ? before : found));
+      found({ who: "unknown", error: error as Error });
     }
   }, [enter]);
 

@@ -67,13 +67,20 @@ pub(super) async fn sign_in(
 }
 
 /// The session of the browser that asks
-#[utoipa::path(get, path = "/v1/session", tag = "account", responses((status = 200, description = "It is signed in", body = Session)))]
+///
+/// That there is none is an answer, not an error: every page begins with this question.
+#[utoipa::path(get, path = "/v1/session", tag = "account", security(()),
+    responses((status = 200, description = "It is signed in", body = Session), (status = 204, description = "It is not")))]
 pub(super) async fn session(
     State(app): State<Shared>,
-    Browser { session, token }: Browser,
-) -> Response {
-    // Each load of the page lets the cookie last as long as the session does.
-    signed_in(&app, &token, &session)
+    browser: Result<Browser, Refusal>,
+) -> Answer<Response> {
+    match browser {
+        // Each load of the page lets the cookie last as long as the session does.
+        Ok(Browser { session, token }) => Ok(signed_in(&app, &token, &session)),
+        Err(refusal) if refusal.0.kind == ErrorKind::Unauthorized => Ok(DONE.into_response()),
+        Err(refusal) => Err(refusal),
+    }
 }
 
 /// Sign out

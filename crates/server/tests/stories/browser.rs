@@ -145,7 +145,7 @@ impl Browser {
     pub(crate) async fn is_in(&self) -> bool {
         match self.send(Method::GET, "/v1/session").await.status {
             200 => true,
-            401 => false,
+            204 => false,
             other => panic!("status {other}"),
         }
     }
