@@ -1,7 +1,7 @@
 //! Moments as people write them on a command line.
 
 use picloud_types::Timestamp;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Reads a moment: so long ago, such as `2h` or `3days`, or a date, with or without a time, in UTC.
 pub(crate) fn parse(text: &str) -> Result<Timestamp, String> {
@@ -11,7 +11,8 @@ pub(crate) fn parse(text: &str) -> Result<Timestamp, String> {
 fn at(text: &str, now: SystemTime) -> Result<Timestamp, String> {
     let text = text.trim();
     if let Ok(ago) = humantime::parse_duration(text) {
-        let then = now.checked_sub(ago);
+        // Before 1970 there were no jobs, and timestamps begin there.
+        let then = now.checked_sub(ago).filter(|then| *then >= UNIX_EPOCH);
         return then
             .map(Into::into)
             .ok_or_else(|| format!("{text} is too long ago"));
@@ -30,7 +31,7 @@ fn at(text: &str, now: SystemTime) -> Result<Timestamp, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::Duration;
 
     #[test]
     fn a_moment_is_so_long_ago_or_a_date_with_or_without_a_time() {
