@@ -56,7 +56,13 @@ pub(super) async fn list(context: &Context) -> Result<()> {
     };
     let rows: Vec<Vec<Cell>> = crons.iter().map(row).collect();
     let columns = [
-        "LABEL", "SCHEDULE", "ZONE", "NEXT", "LAST RUN", "LAST JID", "FUNCTION",
+        "LABEL",
+        "SCHEDULE",
+        "ZONE",
+        "NEXT (UTC)",
+        "LAST RUN",
+        "LAST JID",
+        "FUNCTION",
     ];
     Ok(context.out.rows(&columns, &rows, &json!(crons))?)
 }
