@@ -199,7 +199,7 @@ def next(
     Args:
         schedule: as in `register`.
         timezone: as in `register`; the times are told in it.
-        count: 1 to 1,000 of them. There may be fewer, as of the 30th of February.
+        count: 1 to 1,000 of them. There may be fewer, of days that are rare.
 
     Raises:
         ValueError: the schedule or time zone is none.
