@@ -4,6 +4,7 @@
 use crate::{
     auth::{Cookie, JobTokens, KeyCache, Passwords, SessionCache, Throttle, WorkerToken},
     buckets::Buckets,
+    call_limits::CallLimits,
     changes::Changes,
     event_streams::EventStreams,
     fleet::Fleet,
@@ -11,6 +12,7 @@ use crate::{
     manifests::Manifests,
     md5s::Md5s,
     metrics::Metrics,
+    published_cache::PublishedCache,
     queue_ids::QueueIds,
     queue_waiters::QueueWaiters,
     waiters::Waiters,
@@ -67,6 +69,11 @@ pub(crate) struct App {
     pub(crate) never: Notify,
     /// How long messages are kept in queues that say nothing of it.
     pub(crate) queue_retention: Duration,
+    /// Published functions that are being called.
+    pub(crate) published: PublishedCache,
+    pub(crate) call_limits: CallLimits,
+    /// When a cron fires next has changed.
+    pub(crate) crons: Notify,
     /// Held while jobs are handed out: whoever holds it knows that none are on their way.
     pub(crate) handing_out: tokio::sync::Mutex<()>,
     /// A worker acknowledged a kill, or an attempt ended.

@@ -7,8 +7,9 @@ use crate::{
         link_create, secret_new,
     },
     buckets::Buckets,
+    call_limits::CallLimits,
     changes::Changes,
-    duties::{dispatch, handlers, keep, leases, orphans, queues, sweep},
+    duties::{crons, dispatch, handlers, keep, leases, orphans, queues, sweep},
     event_streams::EventStreams,
     fleet::Fleet,
     handlers::Handlers,
@@ -17,6 +18,7 @@ use crate::{
     md5s::Md5s,
     metrics::Metrics,
     options::{Options, Tls},
+    published_cache::PublishedCache,
     queue_ids::QueueIds,
     queue_waiters::QueueWaiters,
     routes::router,
@@ -256,6 +258,9 @@ impl Server {
             handlers_ended: Notify::new(),
             never: Notify::new(),
             queue_retention: options.queue_retention,
+            published: PublishedCache::default(),
+            call_limits: CallLimits::default(),
+            crons: Notify::new(),
             handing_out: Mutex::new(()),
             kills: Notify::new(),
             packages: Notify::new(),
@@ -285,6 +290,7 @@ impl Server {
             started,
             app.stopping.clone(),
         ));
+        tasks.spawn(crons::run(Arc::clone(&app), app.stopping.clone()));
         let (config, ca_file) = certificate.map_or((None, None), |c| (Some(c.config), c.ca_file));
         listener.set_nonblocking(true)?;
         let listening = Listening {

@@ -1,6 +1,7 @@
 //! What keeps the world moving without being asked. Each duty has a `run_once` that reads the
 //! truth anew, so that it is right on ticks alone; a wake only makes it prompt.
 
+pub(crate) mod crons;
 pub(crate) mod dispatch;
 pub(crate) mod handlers;
 pub(crate) mod leases;

@@ -5,6 +5,8 @@ mod accounts;
 mod blobs;
 mod bucket;
 mod changes;
+mod classic;
+mod crons;
 mod deletes;
 mod events;
 mod health;
@@ -17,6 +19,7 @@ pub(crate) mod openapi;
 mod output;
 mod page;
 mod profile;
+pub(crate) mod published;
 mod queues;
 mod ranges;
 mod results;
@@ -117,6 +120,74 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(queues::attachment::versions))
         .routes(routes!(queues::attachment::rollback))
         .routes(routes!(queues::exchange::exchange))
+        .routes(routes!(published::manage::list))
+        .routes(routes!(
+            published::manage::get,
+            published::manage::publish,
+            published::manage::change,
+            published::manage::remove
+        ))
+        .routes(routes!(published::manage::versions))
+        .routes(routes!(published::manage::rollback))
+        .routes(routes!(
+            published::describe::describe,
+            published::call::call
+        ))
+        .routes(routes!(published::call::map))
+        .routes(routes!(published::describe::openapi))
+        .routes(routes!(published::result::of_call))
+        .routes(routes!(crons::look::list))
+        .routes(routes!(crons::look::preview))
+        .routes(routes!(
+            crons::look::get,
+            crons::keep::put,
+            crons::keep::change,
+            crons::keep::remove
+        ))
+        .routes(routes!(crons::look::firings))
+        .routes(routes!(crons::keep::run))
+        .routes(routes!(classic::jobs::info))
+        .routes(routes!(classic::jobs::status))
+        .routes(routes!(classic::jobs::kill))
+        .routes(routes!(classic::jobs::delete))
+        .routes(routes!(classic::jobs::result))
+        .routes(routes!(classic::jobs::result_asked))
+        .routes(routes!(classic::rest::list))
+        .routes(routes!(classic::rest::info))
+        .routes(routes!(classic::rest::deregister))
+        .routes(routes!(classic::rest::invoke))
+        .routes(routes!(classic::rest::invoke_map))
+        .routes(routes!(classic::crons::list))
+        .routes(routes!(classic::crons::info))
+        .routes(routes!(classic::crons::deregister))
+        .routes(routes!(classic::crons::run))
+        .routes(routes!(classic::queues::list))
+        .routes(routes!(classic::queues::info))
+        .routes(routes!(classic::queues::count))
+        .routes(routes!(classic::queues::exists))
+        .routes(routes!(classic::queues::push))
+        .routes(routes!(classic::queues::pop))
+        .routes(routes!(classic::queues::pop_tickets))
+        .routes(routes!(classic::queues::ack))
+        .routes(routes!(classic::queues::update_deadline))
+        .routes(routes!(classic::queues::detach))
+        .routes(routes!(classic::queues::delete))
+        .routes(routes!(classic::bucket::list))
+        .routes(routes!(classic::bucket::exists))
+        .routes(routes!(classic::bucket::info))
+        .routes(routes!(classic::bucket::md5))
+        .routes(routes!(classic::bucket::get))
+        .routes(routes!(classic::bucket::new))
+        .routes(routes!(classic::bucket::remove))
+        .routes(routes!(classic::bucket::make_public))
+        .routes(routes!(classic::bucket::make_private))
+        .routes(routes!(classic::bucket::is_public))
+        .routes(routes!(classic::bucket::public_url_folder))
+        .routes(routes!(classic::keys::list))
+        .routes(routes!(classic::keys::info))
+        .routes(routes!(classic::keys::create))
+        .routes(routes!(classic::keys::activate))
+        .routes(routes!(classic::keys::deactivate))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::activate))
         .routes(routes!(keys::deactivate))
@@ -158,7 +229,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// Everything that is served.
 pub(crate) fn router(app: Shared) -> Router {
     let (api, _) = documented().split_for_parts();
-    api.fallback(page::page)
+    api.merge(published::undocumented())
+        .merge(classic::undocumented())
+        .fallback(page::page)
         .method_not_allowed_fallback(unknown_method)
         .layer(middleware::from_fn_with_state(
             Shared::clone(&app),

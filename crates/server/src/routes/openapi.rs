@@ -51,6 +51,9 @@ hint, and whether the same request may succeed later.";
         (name = "bucket", description = "Objects: named contents, kept until they are removed"),
         (name = "volumes", description = "Directory trees, shown to jobs"),
         (name = "queues", description = "Messages, and the handlers attached to queues"),
+        (name = "published", description = "Functions behind addresses"),
+        (name = "crons", description = "Jobs by the clock"),
+        (name = "classic", description = "The paths of 2011: form fields in, JSON out"),
         (name = "blobs", description = "Content-addressed uploads, each account its own"),
         (name = "account", description = "Accounts, their API keys, signing in"),
         (name = "service", description = "The server itself"),
@@ -108,7 +111,7 @@ fn operation_id(method: &str, path: &str) -> String {
     words.collect::<Vec<_>>().join("_")
 }
 
-const ALL_KINDS: [ErrorKind; 19] = [
+const ALL_KINDS: [ErrorKind; 21] = [
     ErrorKind::BadRequest,
     ErrorKind::HashMismatch,
     ErrorKind::Unauthorized,
@@ -119,6 +122,8 @@ const ALL_KINDS: [ErrorKind; 19] = [
     ErrorKind::JobNotFinished,
     ErrorKind::BlobMissing,
     ErrorKind::Conflict,
+    ErrorKind::JobFailed,
+    ErrorKind::WrongForm,
     ErrorKind::WorkerUnknown,
     ErrorKind::TooLarge,
     ErrorKind::QuotaExceeded,
@@ -131,16 +136,27 @@ const ALL_KINDS: [ErrorKind; 19] = [
 ];
 
 fn complete_operation(path: &str, operation: &mut Operation) {
-    if !path.starts_with("/v1/") {
+    // What monitors and browsers ask for says itself how it answers.
+    if !path[1..].contains('/') {
         return;
     }
+    let is_open = ["/public/", "/signed/"]
+        .iter()
+        .any(|open| path.starts_with(open));
     let is_for_workers = operation.tags.iter().flatten().any(|t| t == "workers");
     let schemes: &[&str] = if is_for_workers {
         &["bearer"]
+    } else if is_open {
+        &[""]
+    } else if path.starts_with("/r/") {
+        &["basic", "session", "bearer", ""]
     } else {
         &["basic", "session"]
     };
-    let requirement = |scheme: &&str| SecurityRequirement::new(*scheme, Vec::<String>::new());
+    let requirement = |scheme: &&str| match *scheme {
+        "" => SecurityRequirement::default(),
+        scheme => SecurityRequirement::new(scheme, Vec::<String>::new()),
+    };
     // Whoever signs in has nothing to show yet; those say so themselves.
     operation
         .security

@@ -37,22 +37,42 @@ pub(in crate::routes) async fn pop(
     headers: HeaderMap,
     JsonBody(request): JsonBody<PopRequest>,
 ) -> Answer<Response> {
+    let popped = take(&app, &caller, &queue, &request).await?;
+    Ok(if wants_json(&headers) {
+        Json(popped.json()).into_response()
+    } else {
+        framed(popped.frames())
+    })
+}
+
+async fn take(
+    app: &App,
+    caller: &Caller,
+    queue: &QueueName,
+    request: &PopRequest,
+) -> Answer<Popped> {
     if request.max_count == 0 {
         return Err(Refusal::bad_request("max_count is at least 1"));
     }
     let lasts = request.deadline_s.map(lasts).transpose()?;
-    let popped = popped(&app, caller.account, &queue, &request, lasts).await?;
+    let popped = popped(app, caller.account, queue, request, lasts).await?;
     app.metrics
         .messages_popped
         .fetch_add(popped.messages.len() as u64, Ordering::Relaxed);
     if !popped.messages.is_empty() {
         app.changes.note(caller.account, Change::Queues);
     }
-    Ok(if wants_json(&headers) {
-        Json(popped.json()).into_response()
-    } else {
-        framed(popped.frames())
-    })
+    Ok(popped)
+}
+
+/// Takes messages for those who speak JSON.
+pub(in crate::routes) async fn pop_json(
+    app: &App,
+    caller: &Caller,
+    queue: &QueueName,
+    request: &PopRequest,
+) -> Answer<PopJson> {
+    Ok(take(app, caller, queue, request).await?.json())
 }
 
 /// For how long a delivery is good.
