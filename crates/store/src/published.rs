@@ -12,7 +12,8 @@ use std::sync::Arc;
 #[async_trait]
 pub trait PublishedStore: Send + Sync + std::fmt::Debug + 'static {
     /// Publishes another version under the label, which becomes the current one; returns its number. Access, token and limit
-    /// of a label that is in use stay. The last 200 versions are kept, and those that unfinished jobs have.
+    /// of a label that is in use stay. The last 200 versions are kept; jobs made by earlier ones keep what they need. `BlobMissing`
+    /// as in `job_submit`.
     async fn published_put(&self, new: PublishedNew) -> Result<u32>;
     /// Published functions of an account in their current versions, by label.
     async fn published_list(&self, account: AccountId) -> Result<Vec<Published>>;
@@ -41,8 +42,8 @@ pub trait PublishedStore: Send + Sync + std::fmt::Debug + 'static {
         version: Option<u32>,
     ) -> Result<u32>;
     /// Makes one job for each of `args`, with the spec and function of that version, queued. `NotFound` if the version is
-    /// not there any more. As in `job_submit` a `key` seen before answers what the first request answered, and what it returns
-    /// is on disk. `BlobMissing` as there.
+    /// not there any more. As in `job_submit` a `key` seen before answers what the first request answered, also if the version went
+    /// since, or is `Conflict` with another number of jobs; so is a call without `args`. `BlobMissing` as there.
     async fn published_call(&self, call: PublishedCall) -> Result<Submitted>;
 }
 

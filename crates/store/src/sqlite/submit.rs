@@ -17,13 +17,8 @@ pub(super) fn submit(
     prepared: &Prepared,
 ) -> Result<Submitted> {
     let count = submission.args.len() as u64;
-    if let Some(earlier) = answered(w, submission, count)? {
+    if let Some(earlier) = answered(w, submission.account, &submission.key, count)? {
         return Ok(earlier);
-    }
-    if count == 0 {
-        return Err(StoreError::Conflict(
-            "a submission has at least one job".to_owned(),
-        ));
     }
     let placed = place(w, submission, count)?;
     let weighed = gates::weigh(
@@ -37,18 +32,14 @@ pub(super) fn submit(
     finish(w, submission, &placed, weighed, (spec, class))
 }
 
-/// Makes the jobs of a submission without dependencies or map, of a spec that is there. A key seen before changes nothing.
+/// Makes the jobs of a submission without dependencies or map, of a spec that is there, whose key was not `answered` before.
 pub(super) fn submit_known(
     w: &mut Writing<'_>,
     submission: &Submission,
     spec: SpecId,
     class: ClassId,
 ) -> Result<Submitted> {
-    let count = submission.args.len() as u64;
-    if let Some(earlier) = answered(w, submission, count)? {
-        return Ok(earlier);
-    }
-    let placed = place(w, submission, count)?;
+    let placed = place(w, submission, submission.args.len() as u64)?;
     finish(w, submission, &placed, Weighed::Free, (spec, class))
 }
 
@@ -83,13 +74,18 @@ fn finish(
     })
 }
 
-/// The answer to the same request before.
-fn answered(w: &Writing<'_>, submission: &Submission, count: u64) -> Result<Option<Submitted>> {
+/// The answer to the same request before. One that can have none, as it is for no jobs, is refused.
+pub(super) fn answered(
+    w: &Writing<'_>,
+    account: AccountId,
+    key: &str,
+    count: u64,
+) -> Result<Option<Submitted>> {
     let earlier =
         w.db.prepare_cached(
             "SELECT first_jid, count, queued FROM submissions WHERE account_id = ?1 AND key = ?2",
         )?
-        .query_row((submission.account.0, &submission.key), |row| {
+        .query_row((account.0, key), |row| {
             Ok(Submitted {
                 first_jid: Jid(row.get(0)?),
                 count: rows::unsigned(row.get(1)?),
@@ -99,9 +95,12 @@ fn answered(w: &Writing<'_>, submission: &Submission, count: u64) -> Result<Opti
         .optional()?;
     match earlier {
         Some(earlier) if earlier.count != count => Err(StoreError::Conflict(format!(
-            "submission key {} was used for {} jobs before, now for {count}",
-            submission.key, earlier.count
+            "submission key {key} was used for {} jobs before, now for {count}",
+            earlier.count
         ))),
+        None if count == 0 => Err(StoreError::Conflict(
+            "a submission has at least one job".to_owned(),
+        )),
         other => Ok(other),
     }
 }
