@@ -12,8 +12,9 @@ use std::sync::Arc;
 /// are reckoned: `next` always comes from the caller.
 #[async_trait]
 pub trait CronStore: Send + Sync + std::fmt::Debug + 'static {
-    /// Makes a cron, or replaces the one with its label, which keeps its firings. Returns its number.
-    async fn cron_put(&self, new: CronNew) -> Result<i64>;
+    /// Makes a cron, or replaces the one with its label, which keeps its firings and is not paused any more. `BlobMissing` as in
+    /// `job_submit`.
+    async fn cron_put(&self, new: CronNew) -> Result<CronId>;
     /// Crons of an account, by label.
     async fn cron_list(&self, account: AccountId) -> Result<Vec<Cron>>;
     /// One of them.
@@ -27,7 +28,8 @@ pub trait CronStore: Send + Sync + std::fmt::Debug + 'static {
     /// When the next tick of any cron that is not paused is.
     async fn cron_next(&self) -> Result<Option<Timestamp>>;
     /// One tick: makes its job, records it and sets the next tick, in one transaction, guarded by the tick that was next
-    /// (`tick`) and by the version of the cron: of two servers that fire one tick, one gets `Fired`, the other `NotDue`.
+    /// (`tick`) and by the version of the cron: of two servers that fire one tick, one gets `Recorded`, the other `NotDue`. A tick
+    /// that has a record is never fired again, whatever the next tick was changed to.
     ///
     /// - `Overlap::Skip` with an unfinished last job: no job, recorded as `Overlapped`.
     /// - `Overlap::Queue` with an unfinished last job: the new one depends on it, however it ends.
@@ -65,10 +67,18 @@ pub struct CronNew {
     pub now: Timestamp,
 }
 
+/// A cron as it was when it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CronId {
+    pub number: i64,
+    /// Grows whenever the cron is replaced or changed.
+    pub version: i64,
+}
+
 /// A cron.
 #[derive(Clone, Debug)]
 pub struct Cron {
-    pub id: i64,
+    pub id: CronId,
     pub account: AccountId,
     pub label: String,
     pub spec: Arc<JobSpec>,
@@ -97,7 +107,7 @@ pub struct CronSet {
 /// See `cron_fire`.
 #[derive(Clone, Debug)]
 pub struct CronFire {
-    pub id: i64,
+    pub id: CronId,
     /// What was its next tick.
     pub tick: Timestamp,
     /// What is next.

@@ -1,13 +1,13 @@
 //! The verbs of `CronStore`.
 
 use super::{SqliteStore, crons, readers::Size, specs::Prepared, verbs::SYNCED};
-use crate::{Cron, CronFire, CronFired, CronNew, CronSet, CronStore, Result};
+use crate::{Cron, CronFire, CronFired, CronId, CronNew, CronSet, CronStore, Result};
 use async_trait::async_trait;
 use picloud_types::{AccountId, Jid, Timestamp, api::crons::Firing};
 
 #[async_trait]
 impl CronStore for SqliteStore {
-    async fn cron_put(&self, new: CronNew) -> Result<i64> {
+    async fn cron_put(&self, new: CronNew) -> Result<CronId> {
         let prepared = Prepared::new(&new.spec, &new.function, &new.blobs);
         self.write(SYNCED, move |w| crons::put(w, &new, &prepared))
             .await

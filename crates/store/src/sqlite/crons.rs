@@ -9,7 +9,7 @@ use super::{
     submit::{self, hold_payload},
     writer::Writing,
 };
-use crate::{Cron, CronFire, CronFired, CronNew, CronSet, Result, StoreError, Submission};
+use crate::{Cron, CronFire, CronFired, CronId, CronNew, CronSet, Result, StoreError, Submission};
 use picloud_types::{
     AccountId, DependencyErrors, Hash, Jid, JidSet, Payload, SpecId, Timestamp,
     api::crons::{Firing, FiringKind, Overlap},
@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// Records kept of one cron.
 const FIRINGS_KEPT: i64 = 1_000;
 
-pub(super) fn put(w: &mut Writing<'_>, new: &CronNew, prepared: &Prepared) -> Result<i64> {
+pub(super) fn put(w: &mut Writing<'_>, new: &CronNew, prepared: &Prepared) -> Result<CronId> {
     let account = new.account;
     let (spec, _) = specs::intern(w, account, (&new.spec, &new.function), prepared)?;
     // Held before what was there lets go: it may be the same.
@@ -32,11 +32,11 @@ pub(super) fn put(w: &mut Writing<'_>, new: &CronNew, prepared: &Prepared) -> Re
             .optional()?;
     let (bytes, hash, size) = rows::payload_columns(&new.args);
     if let Some((id, old_spec, old_blob)) = before {
-        w.db.prepare_cached(
-            "UPDATE crons SET spec_id = ?2, schedule = ?3, timezone = ?4, overlap = ?5, paused = 0, creator_host = ?6, created_ms = ?7,
-                 next_ms = ?8, bytes = ?9, blob_hash = ?10, blob_size = ?11 WHERE id = ?1",
+        let version = w.db.prepare_cached(
+            "UPDATE crons SET version = version + 1, spec_id = ?2, schedule = ?3, timezone = ?4, overlap = ?5, paused = 0, creator_host = ?6,
+                 created_ms = ?7, next_ms = ?8, bytes = ?9, blob_hash = ?10, blob_size = ?11 WHERE id = ?1 RETURNING version",
         )?
-        .execute((
+        .query_row((
             id,
             spec.0,
             &new.schedule,
@@ -48,16 +48,19 @@ pub(super) fn put(w: &mut Writing<'_>, new: &CronNew, prepared: &Prepared) -> Re
             bytes,
             hash,
             size,
-        ))?;
+        ), |row| row.get(0))?;
         specs::change_refs(w, account, SpecId(old_spec), -1)?;
         if let Some(blob) = old_blob {
             blobs::release(w, account, blob)?;
         }
-        return Ok(id);
+        return Ok(CronId {
+            number: id,
+            version,
+        });
     }
     w.db.prepare_cached(
-        "INSERT INTO crons (account_id, label, spec_id, schedule, timezone, overlap, paused, creator_host, created_ms, next_ms, bytes, blob_hash, blob_size)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT INTO crons (account_id, label, version, spec_id, schedule, timezone, overlap, paused, creator_host, created_ms, next_ms, bytes, blob_hash, blob_size)
+         VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute((
         account.0,
@@ -73,7 +76,10 @@ pub(super) fn put(w: &mut Writing<'_>, new: &CronNew, prepared: &Prepared) -> Re
         hash,
         size,
     ))?;
-    Ok(w.db.last_insert_rowid())
+    Ok(CronId {
+        number: w.db.last_insert_rowid(),
+        version: 1,
+    })
 }
 
 pub(super) fn change(
@@ -84,8 +90,8 @@ pub(super) fn change(
 ) -> Result<()> {
     let id = require(w.db, account, label)?;
     w.db.prepare_cached(
-        "UPDATE crons SET paused = coalesce(?2, paused), schedule = coalesce(?3, schedule), timezone = coalesce(?4, timezone),
-             overlap = coalesce(?5, overlap), next_ms = CASE WHEN ?6 THEN ?7 ELSE next_ms END WHERE id = ?1",
+        "UPDATE crons SET version = version + 1, paused = coalesce(?2, paused), schedule = coalesce(?3, schedule),
+             timezone = coalesce(?4, timezone), overlap = coalesce(?5, overlap), next_ms = CASE WHEN ?6 THEN ?7 ELSE next_ms END WHERE id = ?1",
     )?
     .execute((
         id,
@@ -123,19 +129,21 @@ struct Made {
 }
 
 pub(super) fn fire(w: &mut Writing<'_>, fire: &CronFire) -> Result<CronFired> {
+    let CronId { number, version } = fire.id;
     // Who moves the tick on fires it.
     let moved =
         w.db.prepare_cached(
-            "UPDATE crons SET next_ms = ?3 WHERE id = ?1 AND next_ms = ?2 AND paused = 0",
+            "UPDATE crons SET next_ms = ?3 WHERE id = ?1 AND next_ms = ?2 AND version = ?4 AND paused = 0",
         )?
-        .execute((fire.id, fire.tick.0, fire.next.map(|next| next.0)))?;
-    if moved == 0 {
+        .execute((number, fire.tick.0, fire.next.map(|next| next.0), version))?;
+    // A change that was worked out before this tick was fired, and written after, makes it the next one again.
+    if moved == 0 || is_recorded(w.db, number, fire.tick)? {
         return Ok(CronFired::NotDue);
     }
-    let cron = made(w.db, fire.id)?;
+    let cron = made(w.db, number)?;
     let record = |w: &Writing<'_>, kind, jid, ticks| {
         let firing = (kind, fire.tick, fire.now, jid, ticks);
-        note(w, fire.id, firing)?;
+        note(w, number, firing)?;
         Ok(CronFired::Recorded(kind, jid))
     };
     if let Some(ticks) = fire.missed {
@@ -148,7 +156,7 @@ pub(super) fn fire(w: &mut Writing<'_>, fire: &CronFire) -> Result<CronFired> {
         (Overlap::Allow, _) | (Overlap::Skip, None) => None,
     };
     let jid = start(w, &cron, after, fire.now)?;
-    ran(w, fire.id, fire.tick, jid)?;
+    ran(w, number, fire.tick, jid)?;
     record(w, FiringKind::Fired, Some(jid), 1)
 }
 
@@ -164,6 +172,12 @@ pub(super) fn run(
     ran(w, id, now, jid)?;
     note(w, id, (FiringKind::Manual, now, now, Some(jid), 1))?;
     Ok(jid)
+}
+
+fn is_recorded(db: &Connection, id: i64, tick: Timestamp) -> Result<bool> {
+    Ok(db
+        .prepare_cached("SELECT 1 FROM cron_firings INDEXED BY cron_firings_by_tick WHERE cron_id = ?1 AND tick_ms = ?2 AND kind <> 'manual'")?
+        .exists([id, tick.0])?)
 }
 
 fn made(db: &Connection, id: i64) -> Result<Made> {
@@ -246,7 +260,7 @@ fn note(
 }
 
 const CRON: &str = "SELECT id, account_id, label, spec_id, schedule, timezone, overlap, paused, creator_host, created_ms, next_ms,
-    last_run_ms, last_jid FROM crons";
+    last_run_ms, last_jid, version FROM crons";
 
 pub(super) fn list(reader: &mut Reader, account: AccountId) -> Result<Vec<Cron>> {
     let sql = format!("{CRON} INDEXED BY crons_by_label WHERE account_id = ?1 ORDER BY label");
@@ -325,7 +339,10 @@ fn cron(row: &Row<'_>) -> Result<(Cron, SpecId)> {
     };
     let overlap: String = row.get(6)?;
     let cron = Cron {
-        id: row.get(0)?,
+        id: CronId {
+            number: row.get(0)?,
+            version: row.get(13)?,
+        },
         account: AccountId(row.get(1)?),
         label: row.get(2)?,
         spec: Arc::default(),

@@ -25,11 +25,12 @@ CREATE TABLE published_versions (
 ) STRICT, WITHOUT ROWID;
 
 -- Each is one reference to its spec; the payload is the arguments of its jobs. `next_ms` is the tick that is next: NULL where
--- there is none. A tick is fired by who moves it on.
+-- there is none. A tick is fired by who moves it on. `version` grows with every change.
 CREATE TABLE crons (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
     account_id   INTEGER NOT NULL,
     label        TEXT NOT NULL,
+    version      INTEGER NOT NULL,
     spec_id      INTEGER NOT NULL,
     schedule     TEXT NOT NULL,
     timezone     TEXT NOT NULL,
@@ -60,3 +61,5 @@ CREATE TABLE cron_firings (
     because TEXT
 ) STRICT;
 CREATE INDEX cron_firings_by_cron ON cron_firings (cron_id);
+-- A tick has one record.
+CREATE UNIQUE INDEX cron_firings_by_tick ON cron_firings (cron_id, tick_ms) WHERE kind <> 'manual';
