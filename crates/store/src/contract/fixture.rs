@@ -252,7 +252,7 @@ impl<'s> World<'s> {
     }
 
     /// Claims everything queued and ends it well.
-    pub(super) async fn run_all(&self) -> Reported {
+    pub async fn run_all(&self) -> Reported {
         let jobs = self.claim(100_000).await;
         self.finish(jobs.iter().map(|job| done(of(job))).collect())
             .await

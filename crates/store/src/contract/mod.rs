@@ -6,6 +6,9 @@
 pub mod accounts;
 pub mod blobs;
 pub mod claim;
+mod cron_fixture;
+pub mod cron_ticks;
+pub mod crons;
 pub mod delete;
 mod fixture;
 pub mod gates;
@@ -17,6 +20,7 @@ pub mod maps;
 pub mod objects;
 pub mod output;
 pub mod past;
+pub mod published;
 pub mod queue_attach;
 pub mod queue_care;
 pub mod queue_crashes;
@@ -58,6 +62,30 @@ macro_rules! store_contract {
                 a_pick_takes_its_own_group_only,
                 of_racing_claims_each_job_goes_to_one,
                 a_dead_worker_gets_nothing,
+            ],
+            cron_ticks: [
+                a_tick_makes_its_job_and_sets_the_next,
+                of_two_servers_one_fires_a_tick,
+                a_tick_read_before_a_change_is_not_fired_after_it,
+                a_tick_that_a_late_change_makes_the_next_again_is_passed_over,
+                a_cron_without_another_tick_in_sight_fires_its_last,
+                jobs_of_ticks_may_overlap,
+                a_tick_is_skipped_while_the_job_before_has_not_ended,
+                queued_ticks_wait_for_the_job_before_however_it_ends,
+                missed_ticks_are_recorded_once_and_make_no_job,
+                a_run_by_hand_leaves_the_schedule_as_it_is,
+                the_last_thousand_firings_are_kept_and_paged,
+            ],
+            crons: [
+                a_cron_is_found_as_it_was_stored,
+                crons_are_listed_by_label,
+                a_replaced_cron_keeps_its_firings_and_starts_again,
+                a_cron_needs_its_blobs_until_it_is_replaced,
+                a_cron_whose_blobs_are_missing_is_refused_and_the_old_one_stays,
+                a_removed_cron_leaves_its_jobs_and_nothing_else,
+                what_is_given_is_changed_and_the_rest_stays,
+                the_most_overdue_are_due_first,
+                crons_of_accounts_are_apart,
             ],
             delete: [
                 a_deleted_job_is_unknown_to_every_verb,
@@ -166,6 +194,22 @@ macro_rules! store_contract {
                 an_attempt_that_did_not_end_its_job_is_kept,
                 an_attempt_that_ended_its_job_is_not_a_past_one,
                 the_last_hundred_attempts_are_kept,
+            ],
+            published: [
+                a_published_function_is_found_as_it_was_stored,
+                published_functions_are_listed_by_label,
+                a_label_in_use_gets_another_version,
+                calls_use_the_version_they_name,
+                a_rollback_makes_an_earlier_version_current,
+                the_last_two_hundred_versions_are_kept,
+                access_token_and_limit_stay_over_versions,
+                a_removed_function_leaves_its_jobs,
+                blobs_are_kept_as_long_as_a_version_or_a_job_needs_them,
+                a_missing_blob_publishes_and_calls_nothing,
+                a_repeated_call_changes_nothing,
+                a_call_without_arguments_for_any_job_is_refused,
+                several_arguments_make_a_map,
+                published_functions_of_accounts_are_apart,
             ],
             queue_attach: [
                 attaching_makes_the_queues_and_a_version,

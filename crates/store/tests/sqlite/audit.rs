@@ -7,13 +7,15 @@ use std::path::Path;
 const DAMAGE: &[(&str, &str)] = &[
     ("job counts", "SELECT c.state, c.count FROM job_counts AS c WHERE c.count <> (SELECT count(*) FROM jobs WHERE state = c.state)"),
     ("references to specs", "SELECT id, refs FROM specs WHERE refs = 0 OR refs <>
-        (SELECT count(*) FROM jobs WHERE spec_id = specs.id) + (SELECT count(*) FROM attachment_versions WHERE spec_id = specs.id)"),
+        (SELECT count(*) FROM jobs WHERE spec_id = specs.id) + (SELECT count(*) FROM attachment_versions WHERE spec_id = specs.id) +
+        (SELECT count(*) FROM published_versions WHERE spec_id = specs.id) + (SELECT count(*) FROM crons WHERE spec_id = specs.id)"),
     ("references to blobs", "SELECT hex(hash), refs FROM blobs AS b WHERE refs <>
         (SELECT count(*) FROM job_args AS a JOIN jobs USING (jid) WHERE a.blob_hash = b.hash AND account_id = b.account_id) +
         (SELECT count(*) FROM job_outcomes AS o JOIN jobs USING (jid) WHERE o.blob_hash = b.hash AND account_id = b.account_id) +
         (SELECT count(*) FROM spec_blobs AS s JOIN specs ON id = spec_id WHERE s.hash = b.hash AND account_id = b.account_id) +
         (SELECT count(*) FROM messages AS m JOIN queues AS q ON q.id = m.queue_id WHERE m.blob_hash = b.hash AND q.account_id = b.account_id) +
         (SELECT count(*) FROM attachment_versions AS v JOIN queues AS q ON q.id = v.queue_id WHERE v.blob_hash = b.hash AND q.account_id = b.account_id) +
+        (SELECT count(*) FROM crons AS c WHERE c.blob_hash = b.hash AND c.account_id = b.account_id) +
         (SELECT count(*) FROM volume_blobs AS v JOIN volumes ON id = volume_id WHERE v.hash = b.hash AND account_id = b.account_id) +
         (SELECT count(*) FROM objects AS o WHERE o.hash = b.hash AND o.account_id = b.account_id)"),
     ("objects without blobs", "SELECT key, size FROM objects AS o WHERE NOT EXISTS (SELECT 1 FROM blobs AS b WHERE b.account_id = o.account_id AND b.hash = o.hash AND b.size = o.size)"),
@@ -61,6 +63,15 @@ const DAMAGE: &[(&str, &str)] = &[
     ("handler jobs of versions that are gone", "SELECT h.jid, h.version FROM handler_jobs AS h JOIN queues AS q ON q.id = h.queue_id WHERE deleted = 0 AND (queue_id, version) NOT IN (SELECT queue_id, version FROM attachment_versions)"),
     ("versions of queues that are gone", "SELECT queue_id, version FROM attachment_versions WHERE queue_id NOT IN (SELECT id FROM queues WHERE deleted = 0)"),
     ("attachments without their version", "SELECT queue_id, version FROM attachments WHERE (queue_id, version) NOT IN (SELECT queue_id, version FROM attachment_versions)"),
+    ("published functions without their current version", "SELECT id, version FROM published WHERE (id, version) NOT IN (SELECT published_id, version FROM published_versions)"),
+    ("versions of published functions that are gone, or more than 200", "SELECT published_id, version FROM published_versions WHERE published_id NOT IN (SELECT id FROM published)
+        UNION ALL SELECT published_id, count(*) FROM published_versions GROUP BY published_id HAVING count(*) > 200"),
+    ("specs of another account", "SELECT p.id, v.spec_id FROM published AS p JOIN published_versions AS v ON v.published_id = p.id JOIN specs AS s ON s.id = v.spec_id WHERE s.account_id <> p.account_id
+        UNION ALL SELECT c.id, c.spec_id FROM crons AS c JOIN specs AS s ON s.id = c.spec_id WHERE s.account_id <> c.account_id"),
+    ("firings of crons that are gone, or more than a thousand", "SELECT cron_id, id FROM cron_firings WHERE cron_id NOT IN (SELECT id FROM crons)
+        UNION ALL SELECT cron_id, count(*) FROM cron_firings GROUP BY cron_id HAVING count(*) > 1000"),
+    ("ticks with two records", "SELECT cron_id, tick_ms FROM cron_firings WHERE kind <> 'manual' GROUP BY cron_id, tick_ms HAVING count(*) > 1"),
+    ("firings that made a job and name none, or the reverse", "SELECT id, jid FROM cron_firings WHERE (kind IN ('fired', 'manual')) <> (jid IS NOT NULL)"),
     ("rates of queues that are gone", "SELECT queue_id, window_ms FROM queue_rates WHERE queue_id NOT IN (SELECT id FROM queues)"),
     ("queues of specs", "SELECT id, queue FROM specs WHERE queue IS NOT json_extract(json, '$.queue')"),
     ("sessions and links of no account", "SELECT id, account_id FROM sessions WHERE account_id NOT IN (SELECT id FROM accounts)
