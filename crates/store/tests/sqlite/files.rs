@@ -65,7 +65,7 @@ async fn a_file_of_a_newer_picloud_is_refused_and_left_alone() {
             refused,
             StoreError::TooNew {
                 found: 77,
-                known: 7
+                known: 8
             }
         ),
         "{refused}"

@@ -4,10 +4,12 @@
 mod audit;
 mod bucket;
 mod crash;
+mod cron_model;
 mod files;
 mod hints;
 mod list_model;
 mod model;
+mod published_files;
 mod queue_files;
 mod queue_model;
 
