@@ -28,6 +28,8 @@ mod blobs;
 mod cache;
 mod checkpoint;
 mod claim;
+#[cfg(test)]
+mod cron_scale;
 mod cron_verbs;
 mod crons;
 mod delete;
@@ -44,6 +46,8 @@ mod objects;
 mod op;
 mod output;
 mod published;
+#[cfg(test)]
+mod published_scale;
 mod published_verbs;
 #[cfg(test)]
 mod queue_scale;
