@@ -15,6 +15,7 @@ export const PAGES: readonly Page[] = [
   { path: "/jobs", title: "Jobs", key: "j", load: () => import("./jobs") },
   { path: "/queues", title: "Queues", key: "q", load: () => import("./queues") },
   { path: "/functions", title: "Functions", key: "f", load: () => import("./functions") },
+  { path: "/crons", title: "Crons", key: "c", load: () => import("./crons") },
   { path: "/storage", title: "Storage", key: "s", load: () => import("./storage") },
   { path: "/workers", title: "Workers", key: "w", load: () => import("./workers") },
   { path: "/usage", title: "Usage", key: "u", load: () => import("./usage") },
