@@ -40,7 +40,11 @@ pub struct Parameter {
     /// Whether a call must give it.
     pub required: bool,
     /// What it is otherwise, where JSON can say it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "said",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<Object>)]
     pub default: Option<serde_json::Value>,
     /// JSON schema from its type hint. Keywords used: `type`, `enum`, `anyOf`, `items`, `additionalProperties`; `{"type":
@@ -58,6 +62,11 @@ impl Parameter {
             (None, false) => format!("{}=...", self.name),
         }
     }
+}
+
+/// A default of `null` is one, and not none.
+fn said<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<serde_json::Value>, D::Error> {
+    serde_json::Value::deserialize(from).map(Some)
 }
 
 /// JSON nests no deeper than its parser allows, so this recursion is bounded.
@@ -271,6 +280,11 @@ mod tests {
             signature.text("f"),
             "f(x, y={'a': [1.5, None, True]}, form='JPEG', quoted=\"it's\", unsaid=...)"
         );
+        let null: Parameter =
+            serde_json::from_value(json!({"name": "x", "required": false, "default": null}))
+                .expect("a parameter");
+        signature.parameters = vec![null];
+        assert_eq!(signature.text("f"), "f(x=None)");
         signature.parameters.clear();
         assert_eq!(signature.text("f"), "f()");
         signature.open = true;
