@@ -17,7 +17,7 @@ use std::{
 use tempfile::TempDir;
 
 /// A schedule that does not fire while a story lasts.
-const RARELY: &str = "0 0 29 2 *";
+pub(crate) const RARELY: &str = "0 0 29 2 *";
 
 fn header(schedule: &str) -> CronHeader {
     CronHeader {
@@ -29,7 +29,7 @@ fn header(schedule: &str) -> CronHeader {
     }
 }
 
-async fn put(client: &ApiClient, label: &str, schedule: &str) -> CronInfo {
+pub(crate) async fn put(client: &ApiClient, label: &str, schedule: &str) -> CronInfo {
     client
         .cron_put(label, &header(schedule), &inline(b"f"), &inline(b"args"))
         .await
@@ -249,20 +249,28 @@ async fn two_servers_on_one_store_fire_each_tick_once() {
     const CRONS: usize = 60;
     let directory = TempDir::new().expect("a temporary directory");
     let (parts, options) = parts(&directory);
-    let account = parts
-        .store
-        .account_create("ada", false, now())
-        .await
-        .expect("an account")
-        .id;
+    let start = || Server::start_with(options.clone(), listener(), parts.clone());
+    let servers = [
+        start().await.expect("a server"),
+        start().await.expect("another server"),
+    ];
+    let key = servers[0].first_start().expect("a key").clone();
+    let clients = servers.each_ref().map(|server| {
+        let options = picloud_client::Options::new(server.url());
+        ApiClient::new(&options, &key.api_key.to_string(), &key.api_secretkey).expect("a client")
+    });
+    let accounts = parts.store.account_list().await.expect("accounts");
+    let account = accounts[0].id;
     let minute = |moment: Timestamp| Timestamp(moment.0.div_euclid(60_000) * 60_000);
     let due = minute(now());
     for i in 0..CRONS {
         put_due(&parts, account, &format!("c{i}"), due).await;
     }
-    let start = || Server::start_with(options.clone(), listener(), parts.clone());
-    let (one, other) = tokio::join!(start(), start());
-    let servers = [one.expect("a server"), other.expect("another server")];
+    // Both look at their crons now.
+    tokio::join!(
+        put(&clients[0], "wakes one", RARELY),
+        put(&clients[1], "wakes the other", RARELY)
+    );
     let firings = async |label: String| {
         let found = parts.store.cron_firings(account, &label, None, 1_000).await;
         found.expect("firings")

@@ -65,6 +65,8 @@ async fn every_route_is_in_the_document_and_answers() {
                 .expect("an answer");
             let is_open = operation["security"] == serde_json::json!([{}]);
             let expected = match path.split('/').nth(1) {
+                // That nobody is signed in is an answer.
+                Some("v1") if is_open && method == reqwest::Method::GET => 204,
                 // Who signs in has nothing to show yet; the body is missing.
                 Some("v1") if is_open => 400,
                 Some("v1" | "r" | "job" | "rest" | "cron" | "queue" | "bucket" | "key") => 401,

@@ -1,7 +1,9 @@
 //! Promise 10, the server's half: no account can see or touch another's things.
 
 use crate::browser::{Browser, link};
+use crate::crons::{RARELY, put as put_cron};
 use crate::objects::put;
+use crate::published::publish;
 use crate::queue_world::push;
 use crate::world::{World, header, inline, only, refused, spec, status, submit_one};
 use bytes::Bytes;
@@ -67,6 +69,8 @@ fn about(jid: i64, hash: Hash, key: i64) -> Vec<(Method, String, String)> {
         ),
     ];
     about.extend(about_queue(&format!("/v1/queues/q{jid}")));
+    about.extend(about_labels(jid));
+    about.extend(about_of_old(jid, key));
     about
 }
 
@@ -93,8 +97,87 @@ fn about_queue(queue: &str) -> Vec<(Method, String, String)> {
     ]
 }
 
+/// The same for published functions and crons.
+fn about_labels(jid: i64) -> Vec<(Method, String, String)> {
+    let made = |method: Method, path: String, body: &str| (method, path, body.to_owned());
+    let (published, cron) = (format!("/v1/published/l{jid}"), format!("/v1/crons/l{jid}"));
+    let address = format!("/r/1/l{jid}");
+    vec![
+        made(Method::GET, published.clone(), ""),
+        made(Method::PATCH, published.clone(), "{}"),
+        made(Method::DELETE, published.clone(), ""),
+        made(Method::GET, format!("{published}/versions"), ""),
+        made(Method::POST, format!("{published}/rollback"), "{}"),
+        made(Method::GET, format!("{address}/"), ""),
+        made(Method::POST, format!("{address}/"), "x=1"),
+        made(Method::POST, format!("{address}/map/"), "x=1"),
+        made(Method::GET, format!("{address}/openapi.json"), ""),
+        made(Method::GET, format!("{address}/result/{jid}"), ""),
+        made(Method::GET, cron.clone(), ""),
+        made(Method::PATCH, cron.clone(), "{}"),
+        made(Method::DELETE, cron.clone(), ""),
+        made(Method::GET, format!("{cron}/firings"), ""),
+        made(Method::POST, format!("{cron}/run"), ""),
+    ]
+}
+
+/// The same under the old paths.
+fn about_of_old(jid: i64, key: i64) -> Vec<(Method, String, String)> {
+    let get = |path: String| (Method::GET, path, String::new());
+    let post = |path: String| (Method::POST, path, String::new());
+    let (queue, name) = (format!("/queue/q{jid}"), format!("name={jid}"));
+    vec![
+        get(format!("/job/?jids={jid}&field=status")),
+        get(format!("/job/status/?jids={jid}")),
+        post(format!("/job/kill/?jids={jid}")),
+        post(format!("/job/delete/?jids={jid}")),
+        get(format!("/job/{jid}/result/")),
+        get(format!("/job/result/?jid={jid}")),
+        get(format!("/rest/info/?label=l{jid}")),
+        post(format!("/rest/deregister/?label=l{jid}")),
+        post(format!("/rest/invoke/l{jid}/")),
+        post(format!("/rest/invoke/l{jid}/map/")),
+        get(format!("/cron/info/?label=l{jid}")),
+        post(format!("/cron/deregister/?label=l{jid}")),
+        post(format!("/cron/run/?label=l{jid}")),
+        get(format!("{queue}/")),
+        get(format!("{queue}/count/")),
+        post(format!("{queue}/ack/?ticket=1-1")),
+        post(format!("{queue}/update_deadline/?ticket=1-1&deadline=60")),
+        post(format!("{queue}/detach/")),
+        post(format!("{queue}/delete/")),
+        get(format!("/bucket/info/?{name}")),
+        get(format!("/bucket/md5/?{name}")),
+        get(format!("/bucket/get/?{name}")),
+        get(format!("/bucket/is_public/?{name}")),
+        post(format!("/bucket/make_public/?{name}")),
+        post(format!("/bucket/make_private/?{name}")),
+        get(format!("/key/{key}/")),
+        post(format!("/key/{key}/activate/")),
+        post(format!("/key/{key}/deactivate/")),
+    ]
+}
+
 /// Paths that name nothing of anybody, or that only workers and administrators may use.
-const HARMLESS: [&str; 46] = [
+const HARMLESS: [&str; 63] = [
+    "/v1/published",
+    "/v1/crons",
+    "/v1/crons/preview",
+    "/rest/list/",
+    "/cron/list/",
+    "/key/",
+    "/key/list/",
+    "/queue/",
+    // To these what does not exist is nothing to take, or not there yet.
+    "/queue/{queue}/exists/",
+    "/queue/{queue}/push/",
+    "/queue/{queue}/pop/",
+    "/queue/{queue}/pop_tickets/",
+    "/bucket/list/",
+    "/bucket/exists/",
+    "/bucket/new/",
+    "/bucket/remove/",
+    "/bucket/public_url_folder/",
     "/v1/queues",
     "/v1/queues/{queue}/pop",
     "/v1/queues/{queue}/exchange",
@@ -170,6 +253,8 @@ async fn another_accounts_things_are_as_absent_as_those_that_never_were() {
         };
         client.volume_create(&volume).await.expect("made");
         push(&client, &format!("q{job}"), [json!("secret message")]).await;
+        publish(&client, &format!("l{job}")).await;
+        put_cron(&client, &format!("l{job}"), RARELY).await;
     }
     let mut browsers = [Browser::new(&world), Browser::new(&world)];
     for browser in &mut browsers {
@@ -272,13 +357,15 @@ fn no_path_was_forgotten() {
     let hash = Hash::of(b"x");
     let tried: Vec<_> = about(1, hash, 1)
         .into_iter()
-        .map(|(_, path, _)| path)
+        .map(|(_, path, _)| path.split('?').next().unwrap_or_default().to_owned())
         .collect();
     for path in document.paths.paths.keys() {
         let named = path
             .replace("{jid}", "1")
             .replace("{id}", "1")
             .replace("{queue}", "q1")
+            .replace("{uid}", "1")
+            .replace("{label}", "l1")
             .replace("{key}", "1")
             .replace("{session}", "1")
             .replace("{name}", "v1-data")

@@ -37,7 +37,7 @@ fn check_label(label: &str) -> Answer<()> {
 fn unknown(label: &str) -> Refusal {
     let label: String = label.chars().take(LABEL_MAX).collect();
     Refusal::new(ErrorKind::NotFound, format!("there is no cron {label:?}"))
-        .hint("GET /v1/crons lists those there are")
+        .hint("picloud cron list shows those there are")
 }
 
 /// Says which cron it is that does not exist.

@@ -233,7 +233,11 @@ mod tests {
             ("multipart/form-data", b"", "no multipart form"),
             (PARTS, b"", "no multipart form"),
             (PARTS, b"--b\r\n", "no multipart form"),
-            (PARTS, b"--b\r\n\r\n1\r\n--b--\r\n", "has no name"),
+            (
+                PARTS,
+                b"--b\r\nContent-Disposition: form-data\r\n\r\n1\r\n--b--\r\n",
+                "has no name",
+            ),
         ] {
             let refused = reading(kind, body).expect_err(kind).0;
             assert_eq!(refused.code, 400, "{refused}");

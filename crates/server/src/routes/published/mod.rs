@@ -71,7 +71,7 @@ fn unknown(label: &str) -> Refusal {
         ErrorKind::NotFound,
         format!("there is no published function {label:?}"),
     )
-    .hint("GET /v1/published lists those there are")
+    .hint("picloud rest list shows those there are")
 }
 
 /// The path of a function's address.
