@@ -194,14 +194,14 @@ def test_a_public_function_is_for_everybody_as_often_as_was_said(
     label, path = publish(add)
 
     def call() -> int:
-        # Nobody of that name.
-        return server.request("POST", path, {"x": 1}, headers={"Authorization": ""})[0]
+        return server.request("POST", path, {"x": 1}, anonymous=True)[0]
 
     assert call() == 401
     cloud.rest.set_access(label, "public", calls_per_minute=3)
     statuses = [call() for _ in range(10)]
     assert statuses[0] in (200, 201, 202)
     assert 429 in statuses
+    assert server.request("POST", path, {"x": 1}, auth=("1", "wrong"))[0] == 401, "a wrong key is no key"
     assert cloud.result(cloud.rest.invoke(label, x=1)) == 2, "the account itself is not held up"
 
 

@@ -178,6 +178,7 @@ class Server:
         body: object = None,
         *,
         auth: tuple[str, str] | None = None,
+        anonymous: bool = False,
         headers: dict[str, str] | None = None,
         timeout: float = 70.0,
     ) -> tuple[int, Any]:
@@ -187,7 +188,8 @@ class Server:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(ready.url.rstrip("/") + path, data=data, method=method)
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
-        request.add_header("Authorization", f"Basic {token}")
+        if not anonymous:
+            request.add_header("Authorization", f"Basic {token}")
         if data is not None:
             request.add_header("Content-Type", "application/json")
         for name, value in (headers or {}).items():
