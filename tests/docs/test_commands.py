@@ -23,7 +23,7 @@ def shown() -> dict[tuple[str, ...], set[str]]:
     for document in DOCUMENTS:
         for command in pattern.findall(document.read_text()):
             words = re.match(
-                r"(?:key|account|config|bucket|files|volume|queue) [a-z][a-z0-9-]*|[a-z]+", command
+                r"(?:key|account|config|bucket|files|volume|queue|rest|cron) [a-z][a-z0-9-]*|[a-z]+", command
             )
             assert words is not None
             options = re.findall(r"(?<!\S)(--[a-z-]+|-[a-z])(?=\s|$)", command)
