@@ -30,7 +30,6 @@ def running(cloud: ModuleType) -> Iterator[int]:
     jid = int(cloud.call(busy, "still here", _label="watched", _type="c2"))
     yield jid
     cloud.kill(jid)
-    cloud.delete(jid)
 
 
 def test_charts_of_a_running_job_move_and_it_can_be_killed(signed_in: Tab, running: int) -> None:
@@ -114,4 +113,3 @@ def test_a_job_that_waits_says_why(signed_in: Tab, cloud: ModuleType, recorder: 
     expect(page.get_by_role("link", name=str(int(first))).first).to_be_visible()
     cloud.kill([first])
     expect(page.locator("header").get_by_text("stalled", exact=True)).to_be_visible()
-    cloud.delete([first, second])
