@@ -97,7 +97,8 @@ function About({ found }: { found: PublishedInfo }) {
     <div class="stack">
       <pre class="function-signature">{visible(found.signature)}</pre>
       {found.description.trim() === "" ? null : (
-        <p class="function-description" dir="auto">
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+        <p class="function-description" tabIndex={0} dir="auto">
           {visible(found.description)}
         </p>
       )}
