@@ -64,21 +64,23 @@ pub(super) fn list(
     };
     let mut below = wanted.below;
     let mut looked_at = 0;
+    // A range of errors was searched, or the jobs of a map were counted.
+    let mut took_a_while = false;
     let next = loop {
         if page.rows.len() >= limit as usize {
             break Some(Jid(below));
         }
-        if looked_at >= patience.jobs || (looked_at % 64 == 63 && begun.elapsed() > patience.time) {
+        let is_over = looked_at >= patience.jobs
+            || ((took_a_while || looked_at % 64 == 63) && begun.elapsed() > patience.time);
+        if is_over {
             break Some(Jid(below));
         }
+        took_a_while = false;
         match walk.next(db, below)? {
             None => break None,
-            // Took a while by itself.
             Some(Entry::Passed(jid)) => {
                 below = jid;
-                if begun.elapsed() > patience.time {
-                    break Some(Jid(below));
-                }
+                took_a_while = true;
             }
             Some(Entry::Job(job)) => {
                 looked_at += 1;
@@ -86,6 +88,7 @@ pub(super) fn list(
                     below = job.jid;
                 } else if let Some(lowest) = page.add(db, job.jid)? {
                     below = lowest;
+                    took_a_while = filter.grouped;
                 } else {
                     break Some(Jid(job.jid + 1));
                 }

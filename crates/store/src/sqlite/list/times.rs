@@ -6,7 +6,7 @@ use picloud_types::{AccountId, Jid, Timestamp};
 use rusqlite::Connection;
 
 /// A clock may have been set back; by more than this it is not made up for.
-const SLACK_MS: i64 = 3_600_000;
+const SLACK_MS: i64 = 300_000;
 
 /// No job with a smaller id was made at `from` or later.
 pub(super) fn first_since(db: &Connection, account: AccountId, from: Timestamp) -> Result<i64> {

@@ -12,8 +12,6 @@ use rusqlite::Connection;
 
 /// As far as jobs are counted to compare ways.
 const COUNTED: i64 = 20_000;
-/// Texts are taken to be in this many errors; a search for one that is in more has found enough soon.
-const WITH_TEXT: u64 = 1_000;
 
 pub(super) fn choose(db: &Connection, wanted: &Wanted<'_>) -> Result<Merged> {
     let sources = shortest(db, wanted)?;
@@ -59,7 +57,8 @@ fn shortest(db: &Connection, wanted: &Wanted<'_>) -> Result<Vec<Source>> {
         let mut sources: Vec<_> = specs.into_iter().map(Source::Spec).collect();
         if let Some(search) = Search::new(wanted.account, text) {
             sources.push(Source::Errors(search));
-            jobs += WITH_TEXT;
+            // It may be in all of them.
+            jobs += count(db, wanted, FAILED)?;
         }
         consider(jobs, sources);
     }

@@ -277,7 +277,7 @@ impl Step {
             Self::Time { minutes } => {
                 // Clocks are not set back by more than the store makes up for.
                 many.latest = many.latest.max(many.now);
-                let earliest = many.latest.0 - 50 * 60_000;
+                let earliest = many.latest.0 - 4 * 60_000;
                 many.now = Timestamp((many.now.0 + minutes * 60_000).max(earliest));
             }
             Self::Run { jobs, ends } => many.run(*jobs, ends).await,
