@@ -66,9 +66,9 @@ export const api = createClient<paths>({ baseUrl: location.origin, credentials: 
 api.use(guard);
 
 /** The data of an answer that is known to have some. */
-export function data<T>(answer: { data?: T }): T {
+export function data<T>(answer: { data?: T }): Exclude<T, undefined> {
   if (answer.data === undefined) throw new Refusal(0, "the server sent an empty answer", undefined);
-  return answer.data;
+  return answer.data as Exclude<T, undefined>;
 }
 
 /** Any other path of the API, for answers that are not JSON. */
