@@ -85,10 +85,11 @@ pub(in crate::routes) async fn answer(
     if found.state != JobState::Done {
         return Ok(failed(asked.jid, found.state, found.failure.as_ref()));
     }
+    let size_bytes = found.payload.size().saturating_sub(1);
     let (first, rest) = opened(app, asked.account, found.payload).await?;
-    let mut response = match ResultForm::of(first) {
-        Some(ResultForm::Json) => in_json(asked.jid, rest),
-        Some(ResultForm::Raw) => Body::from_stream(rest).into_response(),
+    let (size_bytes, content) = match ResultForm::of(first) {
+        Some(ResultForm::Json) => in_json(asked.jid, size_bytes, rest),
+        Some(ResultForm::Raw) => (size_bytes, rest),
         Some(ResultForm::Pickle) | None => {
             return Err(Refusal::new(
                 ErrorKind::WrongForm,
@@ -97,8 +98,11 @@ pub(in crate::routes) async fn answer(
             .hint("read it with cloud.result in Python, or publish the function: its results are JSON or bytes"));
         }
     };
+    let mut response = Body::from_stream(content).into_response();
     let headers = response.headers_mut();
     headers.insert(JID_HEADER, HeaderValue::from(asked.jid.0));
+    // Who reads from a socket knows where it ends, without knowing of chunks.
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size_bytes));
     if ResultForm::of(first) == Some(ResultForm::Json) {
         headers.insert(
             header::CONTENT_TYPE,
@@ -148,13 +152,14 @@ async fn opened(app: &App, account: AccountId, payload: Payload) -> Answer<(u8, 
 }
 
 /// The runner wrote JSON; it is set into the answer as it is.
-fn in_json(jid: Jid, content: ByteStream) -> Response {
-    let head = Bytes::from_static(b"{\"result\": ");
-    let end = Bytes::from(format!(", \"jid\": {jid}}}"));
+fn in_json(jid: Jid, size_bytes: u64, content: ByteStream) -> (u64, ByteStream) {
+    let head = Bytes::from_static(b"{\"result\":");
+    let end = Bytes::from(format!(",\"jid\":{jid}}}"));
+    let size_bytes = (head.len() + end.len()) as u64 + size_bytes;
     let around = stream::iter([Ok(head)])
         .chain(content)
         .chain(stream::iter([Ok(end)]));
-    Body::from_stream(around).into_response()
+    (size_bytes, around.boxed())
 }
 
 fn failed(jid: Jid, state: JobState, failure: Option<&Failure>) -> Response {
