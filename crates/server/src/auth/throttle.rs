@@ -1,9 +1,11 @@
 //! Slows guessing of passwords down: after some failures for one account from one address, each further
 //! try has to wait, twice as long every time. A try that comes early is refused unlooked-at.
+//!
+//! Of IPv6 a network counts as one address: whoever has one there has 2^64 of them.
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -45,7 +47,7 @@ impl Throttle {
     /// so that many at once are not more guesses than one after the other.
     pub(crate) fn begin(&self, account: &str, from: IpAddr, now: Instant) -> Result<(), Duration> {
         let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (account.to_owned(), from);
+        let key = (account.to_owned(), one_of_many(from));
         if !tries.contains_key(&key) && tries.len() >= REMEMBERED_MAX {
             make_room(&mut tries, now);
         }
@@ -68,7 +70,18 @@ impl Throttle {
     /// A try went well.
     pub(crate) fn clear(&self, account: &str, from: IpAddr) {
         let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
-        tries.remove(&(account.to_owned(), from));
+        tries.remove(&(account.to_owned(), one_of_many(from)));
+    }
+}
+
+/// The address that stands for all that somebody has who has this one.
+fn one_of_many(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let network = address.to_bits() & (u128::MAX << 64);
+            IpAddr::V6(Ipv6Addr::from_bits(network))
+        }
     }
 }
 
@@ -112,6 +125,27 @@ mod tests {
         }
         throttle.clear("ada", HERE);
         assert_eq!(throttle.begin("ada", HERE, now), Ok(()), "it went well");
+    }
+
+    #[test]
+    fn all_addresses_of_somebody_are_one() {
+        let throttle = Throttle::default();
+        let now = Instant::now();
+        let begin = |from: &str| throttle.begin("ada", from.parse().expect("an address"), now);
+        for last in 0..FREE {
+            assert_eq!(begin(&format!("2001:db8::{last}")), Ok(()));
+        }
+        assert!(begin("2001:db8::ffff:1").is_err(), "the same network");
+        assert_eq!(begin("2001:db8:0:1::1"), Ok(()), "another network");
+        for _ in 0..FREE {
+            assert_eq!(begin("::ffff:192.0.2.1"), Ok(()));
+        }
+        assert!(
+            begin("192.0.2.1").is_err(),
+            "the same address, written otherwise"
+        );
+        throttle.clear("ada", "2001:db8::9".parse().expect("an address"));
+        assert_eq!(begin("2001:db8::1"), Ok(()), "it went well");
     }
 
     #[test]
