@@ -1,5 +1,9 @@
 //! Reading requests: bodies with a limit and a patience, paths and queries; refusals in our shape.
 
+mod json_weight;
+
+pub(crate) use json_weight::JsonWeight;
+
 use crate::{
     app::{App, Shared},
     refusal::{Answer, Refusal},
@@ -58,6 +62,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Reads JSON; the refusal names the field that is wrong.
 pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
+    JsonWeight::default().add(bytes)?;
     serde_json::from_slice(bytes)
         .map_err(|e| Refusal::bad_request(format!("the body is not the JSON expected: {e}")))
 }

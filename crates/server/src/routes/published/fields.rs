@@ -1,6 +1,9 @@
 //! What a body says: fields with values, in any of the forms that web pages, scripts and `curl` send.
 
-use crate::refusal::{Answer, Refusal};
+use crate::{
+    body::JsonWeight,
+    refusal::{Answer, Refusal},
+};
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use futures_util::stream;
@@ -68,7 +71,8 @@ fn add(fields: &mut Fields, name: String, said: Said) -> Answer<()> {
     Ok(())
 }
 
-fn value(name: &str, text: &[u8]) -> Answer<Value> {
+fn value(name: &str, text: &[u8], weight: &mut JsonWeight) -> Answer<Value> {
+    weight.add(text)?;
     serde_json::from_slice(text).map_err(|e| {
         let shown: String = String::from_utf8_lossy(text).chars().take(40).collect();
         let hint = format!("texts need their quotes, as in {name}={:?}", "Hello");
@@ -78,9 +82,9 @@ fn value(name: &str, text: &[u8]) -> Answer<Value> {
 
 /// `x=1&y=%22a%22`: each value is JSON.
 fn form(body: &[u8]) -> Answer<Fields> {
-    let mut fields = Fields::new();
+    let (mut fields, mut weight) = (Fields::new(), JsonWeight::default());
     for (name, text) in form_urlencoded::parse(body) {
-        let said = Said::Json(value(&name, text.as_bytes())?);
+        let said = Said::Json(value(&name, text.as_bytes(), &mut weight)?);
         add(&mut fields, name.into_owned(), said)?;
     }
     Ok(fields)
@@ -92,7 +96,7 @@ async fn multipart(body: Bytes, boundary: String) -> Answer<Fields> {
         |e: multer::Error| Refusal::bad_request(format!("the body is no multipart form: {e}"));
     let whole = stream::iter([Ok::<_, Infallible>(body)]);
     let mut parts = multer::Multipart::new(whole, boundary);
-    let mut fields = Fields::new();
+    let (mut fields, mut weight) = (Fields::new(), JsonWeight::default());
     while let Some(part) = parts.next_field().await.map_err(bad)? {
         let name = part.name().map(str::to_owned);
         let name = name.ok_or_else(|| Refusal::bad_request("a part of the body has no name"))?;
@@ -101,7 +105,7 @@ async fn multipart(body: Bytes, boundary: String) -> Answer<Fields> {
         let said = if is_file {
             Said::File(content)
         } else {
-            Said::Json(value(&name, &content)?)
+            Said::Json(value(&name, &content, &mut weight)?)
         };
         add(&mut fields, name, said)?;
     }
@@ -113,6 +117,7 @@ fn json(body: &[u8]) -> Answer<Fields> {
     if body.is_empty() {
         return Ok(Fields::new());
     }
+    JsonWeight::default().add(body)?;
     let Members(members) = serde_json::from_slice(body).map_err(|e| {
         Refusal::bad_request(format!("the body is not a JSON object: {e}"))
             .hint("send the arguments by name, as in {\"x\": 1, \"y\": 2}")
