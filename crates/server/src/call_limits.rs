@@ -23,10 +23,11 @@ pub(crate) struct CallLimits {
 }
 
 impl CallLimits {
-    /// Takes one call out of the bucket, or says how long it is until there is one.
+    /// Takes so many calls out of the bucket, or none, and says how long it is until there are as many.
     pub(crate) fn take(
         &self,
         function: Function,
+        calls: u32,
         per_minute: u32,
         now: Instant,
     ) -> Result<(), Duration> {
@@ -37,9 +38,9 @@ impl CallLimits {
         // One call takes this long to come back.
         let one = MINUTE / per_minute.max(1);
         let before = full.get(&function).copied().unwrap_or(now).max(now);
-        let after = before + one;
+        let after = before + one * calls;
         let left = after.saturating_duration_since(now + MINUTE);
-        // Parts of a call that were lost in dividing are nobody's loss.
+        // Parts of calls that were lost in dividing are nobody's loss.
         if left > Duration::from_micros(1) {
             return Err(left);
         }
@@ -56,7 +57,7 @@ mod tests {
     fn so_many_calls_go_at_once_and_then_evenly() {
         let limits = CallLimits::default();
         let mut now = Instant::now();
-        let take = |now| limits.take((AccountId(1), "f".to_owned()), 60, now);
+        let take = |now| limits.take((AccountId(1), "f".to_owned()), 1, 60, now);
         for _ in 0..60 {
             assert_eq!(take(now), Ok(()));
         }
@@ -69,8 +70,19 @@ mod tests {
             assert_eq!(take(now), Ok(()), "it is full, and no fuller");
         }
         assert!(take(now).is_err());
-        let others = limits.take((AccountId(2), "f".to_owned()), 60, now);
+        let others = limits.take((AccountId(2), "f".to_owned()), 1, 60, now);
         assert_eq!(others, Ok(()), "another account's");
+    }
+
+    #[test]
+    fn many_calls_at_once_are_taken_together_or_not_at_all() {
+        let limits = CallLimits::default();
+        let now = Instant::now();
+        let take = |calls| limits.take((AccountId(1), "f".to_owned()), calls, 60, now);
+        assert_eq!(take(50), Ok(()));
+        assert_eq!(take(20), Err(Duration::from_secs(10)));
+        assert_eq!(take(10), Ok(()));
+        assert!(take(1).is_err());
     }
 
     #[test]
@@ -79,7 +91,7 @@ mod tests {
         let now = Instant::now();
         for i in 0..2 * COUNTED_MAX {
             let later = now + Duration::from_secs(i as u64);
-            let taken = limits.take((AccountId(1), i.to_string()), 60, later);
+            let taken = limits.take((AccountId(1), i.to_string()), 1, 60, later);
             assert_eq!(taken, Ok(()));
         }
         assert!(limits.full.lock().expect("not poisoned").len() <= COUNTED_MAX);

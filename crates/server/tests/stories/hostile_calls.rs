@@ -197,3 +197,47 @@ async fn bombs_of_fields_and_depth_do_not_go_off() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn one_large_value_for_all_calls_of_a_map_is_not_written_hundreds_of_times() {
+    let world = world().await;
+    let (http, url) = (Client::new(), world.url("/r/1/f/map/"));
+    let xs: Vec<_> = (0..500).collect();
+    let bomb = json!({"x": xs, "y": ["a".repeat(1 << 20)]});
+    status(with(&world.key, http.post(&url).json(&bomb)), 413).await;
+    no_jobs(&world).await;
+}
+
+#[tokio::test]
+async fn each_call_of_a_map_counts() {
+    let world = world().await;
+    let change = PublishedChange {
+        calls_per_minute: Some(10),
+        ..PublishedChange::default()
+    };
+    let changed = world.client().published_change("f", &change).await;
+    changed.expect("it is slow");
+    let (http, url) = (Client::new(), world.url("/r/1/f/map/"));
+    let map = |calls: usize| http.post(&url).json(&json!({"x": vec![1; calls]}));
+    status(map(11), 413).await;
+    no_jobs(&world).await;
+    status(map(8), 200).await;
+    status(map(8), 429).await;
+    status(with(&world.key, map(500)), 200).await;
+}
+
+#[tokio::test]
+async fn small_texts_that_are_large_values_do_not_fill_the_memory() {
+    let world = world().await;
+    let (http, url) = (Client::new(), world.url("/r/1/f/"));
+    let objects = format!("[{}1]", "{\"\":0},".repeat(1_000_000));
+    for (kind, body) in [
+        ("application/json", format!("{{\"x\":{objects}}}")),
+        ("application/x-www-form-urlencoded", format!("x={objects}")),
+    ] {
+        let request = http.post(&url).header("content-type", kind).body(body);
+        let refused = status(request, 413).await;
+        assert!(refused.to_string().contains("too many values"), "{refused}");
+    }
+    no_jobs(&world).await;
+}

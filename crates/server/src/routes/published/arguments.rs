@@ -9,6 +9,7 @@ use bytes::Bytes;
 use picloud_types::{
     ErrorKind,
     api::published::{Parameter, Signature},
+    limits::REQUEST_MAX_BYTES,
     pickle,
 };
 use serde_json::Value;
@@ -119,7 +120,22 @@ impl Callee<'_> {
                 .collect();
             pickle::arguments(&of_call)
         };
-        Ok((0..count).map(arguments).collect())
+        let mut calls = Vec::new();
+        let mut bytes = 0;
+        for place in 0..count {
+            let call = arguments(place);
+            // One large value for all calls is sent once, and written as often as there are calls.
+            bytes += call.len();
+            if bytes > REQUEST_MAX_BYTES {
+                return Err(Refusal::new(
+                    ErrorKind::TooLarge,
+                    format!("the arguments of all calls together have more than {REQUEST_MAX_BYTES} bytes"),
+                )
+                .hint("call it in several requests, or let it read what all calls share from the bucket"));
+            }
+            calls.push(call);
+        }
+        Ok(calls)
     }
 }
 

@@ -139,6 +139,7 @@ pub(in crate::routes) async fn made_many(
     };
     let fields = fields::read(headers, body.bytes).await?;
     let arguments = callee.map(lists(fields, body.is_json)?)?;
+    count_rest(app, visitor, arguments.len())?;
     let made = submit(app, visitor, arguments).await?;
     let jids = JidSet::range(made.first_jid, made.count);
     json(CalledMany {
@@ -165,24 +166,43 @@ fn may_call(app: &App, visitor: &Visitor) -> Answer<()> {
     if app.fleet.count() > 0 && !app.fleet.has_python(python) {
         return Err(python_missing(app, python));
     }
-    if visitor.own.is_some() || published.calls_per_minute == 0 {
+    count(app, visitor, 1)
+}
+
+/// Takes so many calls of what others than the account may make in a minute.
+fn count(app: &App, visitor: &Visitor, calls: u32) -> Answer<()> {
+    let published = &visitor.published;
+    let per_minute = published.calls_per_minute;
+    if visitor.own.is_some() || per_minute == 0 {
         return Ok(());
     }
     let of = (published.account, published.label.clone());
     app.call_limits
-        .take(of, published.calls_per_minute, Instant::now())
+        .take(of, calls, per_minute, Instant::now())
         .map_err(|wait| {
             let mut refusal = Refusal::new(
                 ErrorKind::TooManyRequests,
-                format!(
-                    "this function is called more than {} times a minute",
-                    published.calls_per_minute
-                ),
+                format!("this function is called more than {per_minute} times a minute"),
             )
             .hint(format!("try again in {} s", wait.as_secs() + 1));
             refusal.0.retry = true;
             refusal
         })
+}
+
+/// Takes the calls of a map but for one, which was counted before the body was looked at.
+fn count_rest(app: &App, visitor: &Visitor, calls: usize) -> Answer<()> {
+    let per_minute = visitor.published.calls_per_minute;
+    let calls = u32::try_from(calls).unwrap_or(u32::MAX);
+    if visitor.own.is_none() && per_minute != 0 && calls > per_minute {
+        return Err(Refusal::new(
+            ErrorKind::TooLarge,
+            format!(
+                "a map of {calls} calls of a function that others call {per_minute} times a minute at most"
+            ),
+        ));
+    }
+    count(app, visitor, calls - 1)
 }
 
 async fn submit(app: &App, visitor: &Visitor, arguments: Vec<Bytes>) -> Answer<Submitted> {
