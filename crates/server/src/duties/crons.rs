@@ -5,6 +5,7 @@ use crate::{
     app::{App, LOOK_AGAIN, Shared, now},
     changes::Change,
 };
+use futures_util::future::join_all;
 use picloud_scheduler::Crontab;
 use picloud_store::{Cron, CronFire, CronFired, CronSet, StoreError};
 use picloud_types::Timestamp;
@@ -46,9 +47,9 @@ pub(crate) async fn run(app: Shared, stop: CancellationToken) {
 async fn run_once(app: &App) -> Result<Duration, StoreError> {
     while !app.intake_closed.is_cancelled() {
         let due = app.store.cron_due(now(), PART).await?;
-        for cron in &due {
-            fire(app, cron).await?;
-        }
+        // At once, so that the store writes them together: thousands of one account must not make those of others late.
+        let fired = join_all(due.iter().map(|cron| fire(app, cron))).await;
+        fired.into_iter().collect::<Result<(), _>>()?;
         if due.is_empty() {
             break;
         }
