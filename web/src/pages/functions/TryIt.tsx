@@ -2,7 +2,7 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { useSession } from "../../shell/session";
 import { ErrorNote } from "../../ui/Notes";
-import { visible } from "../../ui/text";
+import { shortened, visible } from "../../ui/text";
 import { Answer } from "./Answer";
 import { call, type PublishedInfo, parametersOf } from "./api";
 import { bodyOf, type Given, type GivenByName, otherProblem, problem } from "./given";
@@ -10,6 +10,8 @@ import { asFile, choices, type Parameter, words } from "./kinds";
 import type { Outcome } from "./outcome";
 
 const WAIT_MOST_S = 60;
+/** Characters of a default. */
+const SHOWN_MOST = 100;
 
 interface Called {
   outcome: Outcome;
@@ -151,7 +153,7 @@ function Field({ parameter, given, wrong, onGiven }: FieldProps) {
   const file = asFile(schema);
   const few = choices(schema);
   const otherwise = parameter.default === undefined ? undefined : JSON.stringify(parameter.default);
-  const note = `${words(schema)}${required ? "" : otherwise === undefined ? ", optional" : `, otherwise ${otherwise}`}`;
+  const note = `${words(schema)}${required ? "" : otherwise === undefined ? ", optional" : `, otherwise ${shortened(otherwise, SHOWN_MOST)}`}`;
   const common = { id, "aria-invalid": wrong !== undefined, "aria-describedby": `${id}-note` };
   const [withFile, setWithFile] = useState(file === "only");
   return (
@@ -187,7 +189,7 @@ function Field({ parameter, given, wrong, onGiven }: FieldProps) {
             rows={1}
             spellcheck={false}
             value={given.text}
-            placeholder={otherwise?.slice(0, 100)}
+            placeholder={otherwise && visible(shortened(otherwise, SHOWN_MOST))}
             onInput={(event) => onGiven({ text: event.currentTarget.value })}
           />
         )}
