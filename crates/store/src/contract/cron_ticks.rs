@@ -216,6 +216,25 @@ pub async fn queued_ticks_wait_for_the_job_before_however_it_ends(store: &dyn St
     assert_eq!(c.q.state(next).await, JobState::Queued);
 }
 
+pub async fn no_more_than_a_hundred_ticks_stand_in_line(store: &dyn Store) {
+    let c = Crons::new(store).await;
+    c.overlapping(Overlap::Queue).await;
+    let first = c.fired(1).await;
+    for minute in 2..=100 {
+        c.fired(minute).await;
+    }
+    for minute in 101..=103 {
+        let fire = c.firing(minute).await;
+        assert_eq!(store.cron_fire(fire).await.expect("recorded"), NO_JOB);
+    }
+    let running = c.q.claim_one().await;
+    assert_eq!(running.jid, first);
+    c.q.finish(vec![failed(running)]).await;
+    c.fired(104).await;
+    let fire = c.firing(105).await;
+    assert_eq!(store.cron_fire(fire).await.expect("recorded"), NO_JOB);
+}
+
 pub async fn missed_ticks_are_recorded_once_and_make_no_job(store: &dyn Store) {
     let c = Crons::new(store).await;
     c.put(c.new_one("c")).await;

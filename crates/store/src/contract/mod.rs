@@ -72,6 +72,7 @@ macro_rules! store_contract {
                 jobs_of_ticks_may_overlap,
                 a_tick_is_skipped_while_the_job_before_has_not_ended,
                 queued_ticks_wait_for_the_job_before_however_it_ends,
+                no_more_than_a_hundred_ticks_stand_in_line,
                 missed_ticks_are_recorded_once_and_make_no_job,
                 a_run_by_hand_leaves_the_schedule_as_it_is,
                 the_last_thousand_firings_are_kept_and_paged,

@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 /// Records kept of one cron.
 const FIRINGS_KEPT: i64 = 1_000;
+/// Jobs of a cron that wait in line for each other, and the one before them.
+const LINE_MAX: i64 = 100;
 
 pub(super) fn put(w: &mut Writing<'_>, new: &CronNew, prepared: &Prepared) -> Result<CronId> {
     let account = new.account;
@@ -152,6 +154,9 @@ pub(super) fn fire(w: &mut Writing<'_>, fire: &CronFire) -> Result<CronFired> {
     let before = unfinished(w.db, cron.last_jid)?;
     let after = match (cron.overlap, before) {
         (Overlap::Skip, Some(_)) => return record(w, FiringKind::Overlapped, None, 1),
+        (Overlap::Queue, Some(last)) if is_full(w.db, last)? => {
+            return record(w, FiringKind::Overlapped, None, 1);
+        }
         (Overlap::Queue, before) => before,
         (Overlap::Allow, _) | (Overlap::Skip, None) => None,
     };
@@ -208,6 +213,23 @@ fn unfinished(db: &Connection, jid: Option<Jid>) -> Result<Option<Jid>> {
         .prepare_cached("SELECT 1 FROM jobs WHERE jid = ?1 AND finished_ms IS NULL")?
         .exists([jid.0])?;
     Ok(open.then_some(jid))
+}
+
+/// Whether the line that ends with this job is as long as any may be: each waits for the one before it.
+fn is_full(db: &Connection, last: Jid) -> Result<bool> {
+    let length: i64 = db
+        .prepare_cached(
+            "WITH RECURSIVE line (jid, length) AS (
+                 VALUES (?1, 1)
+                 UNION ALL
+                 SELECT m.jid, length + 1 FROM line
+                   CROSS JOIN jobs j ON j.jid = line.jid
+                   CROSS JOIN gate_members m INDEXED BY gate_members_by_gate ON m.gate_id = j.gate_id
+                  WHERE length < ?2)
+             SELECT max(length) FROM line",
+        )?
+        .query_row((last.0, LINE_MAX), |row| row.get(0))?;
+    Ok(length >= LINE_MAX)
 }
 
 /// Makes the job, which waits for `after` to end, however it does.
