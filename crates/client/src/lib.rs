@@ -10,7 +10,7 @@ mod error;
 mod server_events;
 mod worker;
 
-pub use api::{ApiClient, JobEvent, JobEvents, ObjectBody, OutputChunk, PutOptions};
+pub use api::{ApiClient, JobEvent, JobEvents, ObjectBody, OutputChunk, PutOptions, Terminal};
 pub use blob::{BlobBody, BlobSource, ByteStream};
 pub use connection::{Connection, Options};
 pub use error::{ClientError, Result};

@@ -15,6 +15,7 @@ use crate::{
     published_cache::PublishedCache,
     queue_ids::QueueIds,
     queue_waiters::QueueWaiters,
+    terminals::Terminals,
     waiters::Waiters,
 };
 use picloud_blob::Blobs;
@@ -53,6 +54,8 @@ pub(crate) struct App {
     /// Those who watch single jobs: what they say, use and become.
     pub(crate) watchers: Waiters<()>,
     pub(crate) event_streams: EventStreams,
+    /// Shells that terminals can be opened to.
+    pub(crate) terminals: Terminals,
     /// Pages that are open, and want to know that something changed.
     pub(crate) changes: Changes,
     /// Something is queued, or somebody has room.

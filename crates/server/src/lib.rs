@@ -26,6 +26,7 @@ mod queue_waiters;
 mod refusal;
 mod routes;
 mod server;
+mod terminals;
 mod tls;
 mod trees;
 mod waiters;

@@ -22,6 +22,7 @@ use crate::{
     queue_ids::QueueIds,
     queue_waiters::QueueWaiters,
     routes::router,
+    terminals::Terminals,
     tls::{self, Certificate},
     waiters::Waiters,
 };
@@ -249,6 +250,7 @@ impl Server {
             ends: Waiters::new(),
             watchers: Waiters::new(),
             event_streams: EventStreams::default(),
+            terminals: Terminals::default(),
             changes: Changes::default(),
             dispatch: parts.wakes.queued,
             queues: parts.wakes.queues,

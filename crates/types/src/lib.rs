@@ -22,6 +22,7 @@ pub mod result_form;
 pub mod spec;
 pub mod state;
 pub mod stream;
+pub mod terminal;
 pub mod time;
 pub mod tree;
 pub mod usage;

@@ -9,11 +9,13 @@ mod output;
 mod published;
 mod queues;
 mod sessions;
+mod terminal;
 mod usage;
 mod volumes;
 
 pub use bucket::{ObjectBody, PutOptions};
 pub use output::OutputChunk;
+pub use terminal::Terminal;
 pub use usage::{JobEvent, JobEvents};
 
 use crate::{Connection, Options, Result, connection::ANSWER_TIMEOUT};

@@ -29,6 +29,7 @@ mod sessions;
 mod specs;
 mod status;
 mod submit;
+mod terminal;
 mod usage;
 mod volumes;
 mod waits;
@@ -92,6 +93,8 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(output::output))
         .routes(routes!(series::series))
         .routes(routes!(events::events))
+        .routes(routes!(terminal::person))
+        .routes(routes!(terminal::job))
         .routes(routes!(volumes::list, volumes::create))
         .routes(routes!(volumes::get, volumes::delete))
         .routes(routes!(volumes::put_tree))

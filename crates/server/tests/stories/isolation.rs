@@ -38,6 +38,7 @@ fn about(jid: i64, hash: Hash, key: i64) -> Vec<(Method, String, String)> {
         ),
         (Method::GET, format!("/v1/jobs/{jid}/series"), String::new()),
         (Method::GET, format!("/v1/jobs/{jid}/events"), String::new()),
+        post(&format!("/v1/jobs/{jid}/terminal"), ""),
         (Method::GET, format!("/v1/blobs/{hash}"), String::new()),
         (Method::DELETE, format!("/v1/sessions/{jid}"), String::new()),
         post(&format!("/v1/keys/{key}/activate"), ""),
@@ -159,7 +160,7 @@ fn about_of_old(jid: i64, key: i64) -> Vec<(Method, String, String)> {
 }
 
 /// Paths that name nothing of anybody, or that only workers and administrators may use.
-const HARMLESS: [&str; 63] = [
+const HARMLESS: [&str; 64] = [
     "/v1/published",
     "/v1/crons",
     "/v1/crons/preview",
@@ -200,6 +201,8 @@ const HARMLESS: [&str; 63] = [
     "/v1/blobs",
     "/v1/blobs/missing",
     "/v1/jobs",
+    // For the job itself only.
+    "/v1/jobs/{jid}/terminal/job",
     "/v1/keys",
     "/v1/changes",
     "/v1/session",

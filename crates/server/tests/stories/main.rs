@@ -38,6 +38,7 @@ mod sessions;
 mod signed;
 mod stopping;
 mod submissions;
+mod terminals;
 mod transport;
 mod usage;
 mod waiting;
