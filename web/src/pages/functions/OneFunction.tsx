@@ -102,7 +102,7 @@ function About({ found }: { found: PublishedInfo }) {
           {visible(found.description)}
         </p>
       )}
-      <Snippet code={found.uri} label="Copy address" />
+      <Snippet code={found.uri} />
       <dl class="figures panel">
         <div>
           <dt>Version</dt>
