@@ -6,13 +6,16 @@ values, without Python.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
 import os
 import random
 import selectors
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import IO, Any, Callable
 
 from ._shell_template import check_parameters, filled, within_single_quotes
@@ -51,10 +54,11 @@ def run(
     given, contents = dict(parameters or {}), dict(files or {})
     check_parameters(command, [*given, *contents])
     directory = _directory(cwd)
-    for name, content in contents.items():
-        given[name] = _written(directory, (file_names or {}).get(name) or name, content)
-    text = filled(command, given.__getitem__)
-    return _result(text, directory, {}, return_file, ignore_exit_status)
+    with _left_as_it_was(directory, cwd):
+        for name, content in contents.items():
+            given[name] = _written(directory, (file_names or {}).get(name) or name, content)
+        text = filled(command, given.__getitem__)
+        return _result(text, directory, {}, return_file, ignore_exit_status)
 
 
 def published(settings: dict[str, Any]) -> Published:
@@ -83,15 +87,16 @@ class Published:
         check_published(command)
         directory = _directory(settings.get("cwd"))
         variables = {}
-        for name, value in parameters.items():
-            if isinstance(value, (bytes, bytearray, memoryview)):
-                value = _written(directory, name, bytes(value))
-            variables[VARIABLE + name] = (
-                value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            )
-        text = filled(command, lambda name: f"${{{VARIABLE}{name}}}")
-        ignored = bool(settings.get("ignore_exit_status"))
-        return _result(text, directory, variables, settings.get("return_file"), ignored)
+        with _left_as_it_was(directory, settings.get("cwd")):
+            for name, value in parameters.items():
+                if isinstance(value, (bytes, bytearray, memoryview)):
+                    value = _written(directory, name, bytes(value))
+                variables[VARIABLE + name] = (
+                    value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+                )
+            text = filled(command, lambda name: f"${{{VARIABLE}{name}}}")
+            ignored = bool(settings.get("ignore_exit_status"))
+            return _result(text, directory, variables, settings.get("return_file"), ignored)
 
 
 def check_published(command: str) -> None:
@@ -124,6 +129,27 @@ def _directory(cwd: str | None) -> str:
     if not os.path.isdir(directory):
         raise FileNotFoundError(f"there is no directory {cwd} for the command to run in")
     return directory
+
+
+@contextlib.contextmanager
+def _left_as_it_was(directory: str, cwd: str | None) -> Iterator[None]:
+    """Takes away what a command made in the job's own directory. The process may run another job there, which
+    must not find files of this one, least of all return one of them as its own."""
+    if cwd is not None or "PICLOUD_JOB_ID" not in os.environ:
+        yield  # A directory that was chosen is kept as the command left it.
+        return
+    before = set(os.listdir(directory))
+    try:
+        yield
+    finally:
+        with os.scandir(directory) as entries:
+            made = [entry for entry in entries if entry.name not in before]
+        for entry in made:
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)
 
 
 def _written(directory: str, name: str, content: bytes) -> str:

@@ -83,3 +83,13 @@ def test_a_killed_command_ends(cloud: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(cloud.CloudException, match="Killed"):
         cloud.result(jid, timeout=30)
     assert time.monotonic() - began < 25
+
+
+def test_a_command_finds_nothing_of_the_one_before(cloud: ModuleType) -> None:
+    making = "ls; mkdir -p below; echo mine > below/deep; ln -s / link; echo mine > made"
+    for _ in range(3):
+        jid = cloud.shell.execute(making, {}, return_file="made")
+        assert cloud.result(jid) == b"mine\n"
+        assert cloud.result(cloud.shell.execute("ls", {})) == b""
+        with pytest.raises(FileNotFoundError, match="made no file"):
+            cloud.result(cloud.shell.execute("true", {}, return_file="made"))
