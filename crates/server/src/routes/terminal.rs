@@ -59,7 +59,9 @@ pub(super) async fn person(
     let runs = app.store.job_statuses(caller.account, only).await?;
     if runs.iter().any(|run| run.state.is_finished()) {
         let msg = format!("job {jid} has ended");
-        return Err(Refusal::new(ErrorKind::Conflict, msg));
+        return Err(
+            Refusal::new(ErrorKind::Conflict, msg).hint("its status and its exception say how")
+        );
     }
     let place = app.event_streams.enter(caller.account)?;
     let end = app.terminals.open(jid)?;
