@@ -1,9 +1,9 @@
 //! The arguments every command shares, and the list of commands.
 
 use crate::commands::{
-    account, bucket, completion, config, cron, dashboard, delete, doctor, exec, files, info, jobs,
-    join, key, kill, logs, man, mapexec, queue, rest, result, serve, setup, status, usage, volume,
-    wait_for, watch, worker, workers,
+    account, bucket, completion, config, cron, dashboard, delete, doctor, exec, exec_shell, files,
+    info, jobs, join, key, kill, logs, man, mapexec, queue, rest, result, serve, setup, status,
+    usage, volume, wait_for, watch, worker, workers,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -92,6 +92,7 @@ pub(crate) enum Command {
     Worker(Box<worker::Args>),
     Setup(setup::Args),
     Exec(Box<exec::Args>),
+    ExecShell(Box<exec_shell::Args>),
     Mapexec(Box<mapexec::Args>),
     Status(status::Args),
     Join(join::Args),

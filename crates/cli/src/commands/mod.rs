@@ -10,6 +10,7 @@ pub(crate) mod dashboard;
 pub(crate) mod delete;
 pub(crate) mod doctor;
 pub(crate) mod exec;
+pub(crate) mod exec_shell;
 pub(crate) mod files;
 pub(crate) mod info;
 pub(crate) mod jobs;
@@ -56,6 +57,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<()> {
         match command {
             Command::Setup(args) => setup::run(context, &args).await,
             Command::Exec(args) => exec::run(context, &args).await,
+            Command::ExecShell(args) => exec_shell::run(context, &args).await,
             Command::Mapexec(args) => mapexec::run(context, &args).await,
             Command::Status(args) => status::run(context, &args).await,
             Command::Join(args) => join::run(context, &args).await,

@@ -10,7 +10,7 @@ use picloud_types::{
 /// What a job runs on and for how long.
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Options of the job")]
-pub(crate) struct Conditions {
+pub(crate) struct Needs {
     /// Core type, such as c1, c2, f2, m1 or s1
     #[arg(short = 't', long = "type", value_name = "TYPE", default_value = "c1")]
     core_type: String,
@@ -26,16 +26,24 @@ pub(crate) struct Conditions {
     /// Kill a job that runs longer than this many minutes
     #[arg(short = 'm', long, value_name = "MINUTES", value_parser = parse_minutes)]
     max_runtime: Option<u64>,
+    /// Say more on stderr; twice for still more
+    // The same as the global option, but without its `-v`, which is a volume here.
+    #[arg(id = "verbose", long = "verbose", global = true, action = ArgAction::Count, help_heading = "Global options")]
+    _verbose: u8,
+}
+
+/// The same, with when it begins and how often.
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Options of the job")]
+pub(crate) struct Conditions {
+    #[command(flatten)]
+    needs: Needs,
     /// Never start a job again whose worker was lost
     #[arg(long)]
     not_restartable: bool,
     /// Lower runs earlier; at least 1
     #[arg(long, value_name = "N", default_value_t = PRIORITY_DEFAULT, value_parser = clap::value_parser!(i32).range(1..))]
     priority: i32,
-    /// Say more on stderr; twice for still more
-    // The same as the global option, but without its `-v`, which is a volume here.
-    #[arg(id = "verbose", long = "verbose", global = true, action = ArgAction::Count, help_heading = "Global options")]
-    _verbose: u8,
 }
 
 /// How the command runs and what its result is.
@@ -74,7 +82,7 @@ enum OnError {
     Ignore,
 }
 
-impl Conditions {
+impl Needs {
     /// The spec of jobs that run this command.
     pub(crate) fn spec(&self, command: &str, python: String) -> Result<JobSpec> {
         self.check()?;
@@ -83,9 +91,7 @@ impl Conditions {
             function_name: super::name_of(command),
             core_type: self.core_type.clone(),
             cores: self.cores,
-            priority: self.priority,
             max_runtime_ms: self.max_runtime,
-            restartable: !self.not_restartable,
             volumes: distinct(&self.vol),
             result: ResultForm::Raw,
             hostname: hostname(),
@@ -106,11 +112,22 @@ impl Conditions {
         }
         Ok(())
     }
+}
+
+impl Conditions {
+    /// The spec of jobs that run this command.
+    pub(crate) fn spec(&self, command: &str, python: String) -> Result<JobSpec> {
+        Ok(JobSpec {
+            priority: self.priority,
+            restartable: !self.not_restartable,
+            ..self.needs.spec(command, python)?
+        })
+    }
 
     /// Refuses what there is none of on this machine.
     pub(crate) fn check_local(&self) -> Result<()> {
-        self.check()?;
-        if !self.vol.is_empty() {
+        self.needs.check()?;
+        if !self.needs.vol.is_empty() {
             bail!(Failure::usage(
                 "a command that runs on this machine has no volumes",
                 "leave --vol or --simulate away",

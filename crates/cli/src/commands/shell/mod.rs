@@ -9,7 +9,7 @@ mod submit;
 mod template;
 mod values;
 
-pub(super) use conditions::{Conditions, Once, Running, hostname};
+pub(super) use conditions::{Conditions, Needs, Once, Running, hostname};
 pub(super) use local::Place;
 pub(super) use python::{MODULE, common, newest_python, of_map, of_one, of_row};
 pub(super) use submit::{Jobs, payload, submit};
