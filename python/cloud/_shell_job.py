@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterator
 from typing import IO, Any, Callable
 
-from ._shell_template import check_parameters, filled, within_single_quotes
+from ._shell_template import check_parameters, evaluated, filled, within_single_quotes
 
 __all__ = ["Mapped", "Published", "published", "run"]
 
@@ -100,7 +100,13 @@ class Published:
 
 
 def check_published(command: str) -> None:
-    """ValueError for a command whose parameters would not be put in."""
+    """ValueError for a command whose parameters would not be put in, or could run commands of strangers."""
+    name = evaluated(command)
+    if name is not None:
+        raise ValueError(
+            f"the parameter {{{name}}} stands where bash evaluates it, so that a value could run a command: "
+            "hand it to a program as an argument, such as expr or awk -v"
+        )
     name = within_single_quotes(command)
     if name is not None:
         raise ValueError(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Callable
 
-__all__ = ["check_parameters", "filled", "names_in", "within_single_quotes"]
+__all__ = ["check_parameters", "evaluated", "filled", "names_in", "within_single_quotes"]
 
 _PART = re.compile(r"\\([{}])|\$\{|\{([A-Za-z0-9_]+)\}")
 
@@ -63,3 +63,52 @@ def within_single_quotes(command: str) -> str | None:
             quote = "" if quote else letter
         position += 1
     return None
+
+
+_ENDS_OF_COMMANDS = re.compile(r"[;&|\n(`]")
+# Builtins that take a value for an expression, or for a name with one in its index.
+_EVALUATE = frozenset(
+    [
+        "let",
+        "declare",
+        "typeset",
+        "local",
+        "readonly",
+        "export",
+        "unset",
+        "read",
+        "mapfile",
+        "readarray",
+        "getopts",
+        "eval",
+        "source",
+        ".",
+    ]
+)
+_INDEX = re.compile(r"[A-Za-z_]\w*\[[^\]\s]*$")
+
+
+def evaluated(command: str) -> str | None:
+    """The first parameter where bash takes the value of a variable for an expression, and so would run a
+    command in it: arithmetic, `[[ ]]`, indexes, within `${ }`, and builtins such as `let`."""
+    for found in _PART.finditer(command):
+        if found[2] and _evaluates(command[: found.start()]):
+            return found[2]
+    return None
+
+
+def _evaluates(before: str) -> bool:
+    """Whether what stands before a parameter has it evaluated. Refuses rather too much than too little."""
+    if before.count("((") > before.count("))") or _INDEX.search(before):
+        return True
+    for begin, end in (("$[", "]"), ("[[", "]]"), ("${", "}")):
+        if before.rfind(begin) > before.rfind(end):
+            return True
+    words = _ENDS_OF_COMMANDS.split(before)[-1].split()
+    while words and re.fullmatch(
+        r"\w+=\S*|!|if|then|else|elif|while|until|do|time|builtin|command|\{", words[0]
+    ):
+        del words[0]
+    return bool(words) and (
+        words[0] in _EVALUATE or (words[0] in ("[", "test", "printf", "wait") and "-v" in words)
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloud._shell_template import check_parameters, filled, names_in, within_single_quotes
+from cloud._shell_template import check_parameters, evaluated, filled, names_in, within_single_quotes
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,46 @@ def test_every_parameter_has_a_value_and_every_value_a_parameter() -> None:
 )
 def test_parameters_between_single_quotes_are_found(command: str, name: str | None) -> None:
     assert within_single_quotes(command) == name
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "echo $(( {n} + 1 ))",
+        "(( {n} > 2 )) && echo more",
+        "echo $[ {n} ]",
+        "[[ {n} -eq 1 ]] && echo one",
+        "if [[ 1 -lt {n} ]]; then echo; fi",
+        "echo ${x:{n}}",
+        "let x={n}",
+        "a=1 let {n}",
+        "true; declare x={n}",
+        "unset {n}",
+        "test -v {n}",
+        "[ -v {n} ]",
+        "printf -v {n} x",
+        "x[{n}]=1",
+        "eval {n}",
+        "echo $( let x={n} )",
+    ],
+)
+def test_a_parameter_that_bash_would_evaluate_is_found(command: str) -> None:
+    assert evaluated(command) == "n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        'sort -- "{n}"',
+        "echo $(( 1 + 2 )) {n}",
+        "[ {n} = 1 ] && echo one",
+        "[[ -f x ]] && cat {n}",
+        "echo ${x} {n}",
+        "head -n {n} file",
+        "echo let {n}",
+        "letter {n}",
+        "awk -v n={n} 1",
+    ],
+)
+def test_other_parameters_are_not(command: str) -> None:
+    assert evaluated(command) is None
