@@ -12,7 +12,7 @@ import pytest
 from harness import Server
 from harness.browser import DESKTOP, PHONE, Tab, Theme, expect
 
-PAGES = ["jobs", "queues", "storage", "storage/volumes", "workers", "usage", "settings"]
+PAGES = ["jobs", "queues", "functions", "crons", "storage", "storage/volumes", "workers", "usage", "settings"]
 
 
 @pytest.fixture
