@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := build
-.PHONY: setup build demo test bench check fmt docs
+.PHONY: setup build demo test bench check fmt docs screenshots
 
 setup: ## what builds and tests need: Debian packages, .venv with its packages
 	@scripts/setup.sh
@@ -30,3 +30,7 @@ fmt: setup ## formats everything
 
 docs: build ## writes the generated parts of docs/reference
 	@scripts/docs.sh
+
+screenshots: build ## takes the pictures of the dashboard in docs/screenshots anew
+	@scripts/setup-browser.sh
+	@.venv/bin/python scripts/screenshots.py

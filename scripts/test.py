@@ -20,6 +20,7 @@ NEXTEST_SUMMARY = re.compile(r"Summary \[.*?\] .*?tests? run: (.*)")
 LIBTEST_SUMMARY = re.compile(r"test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored")
 VITEST_SUMMARY = re.compile(r"^\s*Tests\s+(.*) \(\d+\)$")
 PYTEST_SUMMARY = re.compile(r"^=* ?(?=\d+ (?:passed|failed|error|skipped))(.*) in [\d.]+s")
+SUMMARIES = (NEXTEST_SUMMARY, VITEST_SUMMARY, PYTEST_SUMMARY)
 FAILURE = re.compile(r"^\s*(?:(?:FAIL|TIMEOUT|SIG\w+|ABORT|LEAK-FAIL) \[.*?\] \(.*?\)|FAILED|ERROR) (.*)")
 LIBTEST_FAILURE = re.compile(r"^test (\S+) \.\.\. FAILED$")
 
@@ -69,7 +70,7 @@ class Suite:
             self.passed += passed
             self.failed += failed
             self.skipped += skipped
-        elif found := NEXTEST_SUMMARY.search(line) or VITEST_SUMMARY.search(line) or PYTEST_SUMMARY.search(line):
+        elif found := next((m for summary in SUMMARIES if (m := summary.search(line))), None):
             for number, word in re.findall(r"(\d+) (\w+)", found.group(1)):
                 if word == "passed":
                     self.passed += int(number)
@@ -103,7 +104,8 @@ def suites() -> list[Suite]:
         path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and any(path.rglob("test_*.py"))
     )
     web = ["npm", "run", "--silent", "--prefix", "web", "test", "--", "--reporter=default"]
-    return [Suite("rust", rust), Suite("web", web)] + [Suite(name, [*python, f"tests/{name}"]) for name in names]
+    suites = [Suite(name, [*python, f"tests/{name}"]) for name in names]
+    return [Suite("rust", rust), Suite("web", web), *suites]
 
 
 def main() -> int:
