@@ -184,7 +184,7 @@ pub struct ListQuery {
     #[serde(default)]
     pub text: Option<String>,
     /// One row for each map that has such jobs, that of its newest one; jobs of no map as always.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub grouped: bool,
     /// Only jobs with smaller ids: the `next` of the page before.
     #[serde(default)]
