@@ -15,7 +15,7 @@ from harness import Server
 
 LEFT_OUT = (
     # They go on until something happens, or for ever.
-    r"/v1/changes|/v1/jobs/\{jid\}/events",
+    r"/v1/changes|/v1/jobs/\{jid\}/events|/v1/jobs/\{jid\}/terminal(/job)?",
     # Only workers are heard there.
     r"/v1/workers/.*",
     # Whoever signs out, changes a password or switches off the key that asks ends the run.
@@ -48,6 +48,8 @@ def map_body(ctx, body):
 def frames(ctx, value):
     """Any bytes; most are no frames, some are by length."""
     return value if isinstance(value, bytes) else str(value).encode()
+
+
 '''
 
 
